@@ -1,0 +1,1 @@
+"""The services under study. Plain gRPC programs: no telemetry code lives here."""

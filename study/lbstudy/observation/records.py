@@ -1,0 +1,180 @@
+"""The shapes that sources fill and measures read.
+
+Every instant is in seconds since the run's time zero (the instant at which the load starts) and may be
+negative for what came before; every duration is in seconds. ``None`` means: did not happen within the run.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+NO_SERVER = -1
+"""The server index of an RPC that no server answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpanRef:
+    """A span that a reader can open: 32 and 16 lower-case hexadecimal digits."""
+
+    trace_id: str
+    span_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RpcTable:
+    """The client's RPC spans: one row each, ordered by ``sent``; all columns have the same length."""
+
+    scheduled: NDArray[np.float64]  # when the open loop was to send it; NaN where the span does not tell
+    sent: NDArray[np.float64]
+    ended: NDArray[np.float64]
+    code: NDArray[np.int16]  # gRPC status code, 0 to 16
+    server: NDArray[np.int32]  # index into Lane.servers, or NO_SERVER
+    client: NDArray[np.int32]  # index into Lane.clients
+    ref: NDArray[np.int64]  # Lane.span_refs resolves it
+
+    def __len__(self) -> int:
+        return len(self.sent)
+
+
+@dataclass(frozen=True, slots=True)
+class ServedTable:
+    """The servers' RPC spans: one row each."""
+
+    started: NDArray[np.float64]
+    ended: NDArray[np.float64]
+    code: NDArray[np.int16]
+    server: NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return len(self.started)
+
+
+@dataclass(frozen=True, slots=True)
+class PodLife:
+    """One server pod, as its platform saw it."""
+
+    name: str
+    address: str  # "127.0.1.2:50051"
+    commanded: float  # the scale command that brought it
+    created: float | None = None
+    started: float | None = None  # its process, or container, runs
+    ready: float | None = None  # seen by the health service
+    published: float | None = None  # first in the DNS zone
+    removal_commanded: float | None = None  # the scale command that takes it away
+    terminating: float | None = None  # SIGTERM sent
+    unpublished: float | None = None  # out of the DNS zone
+    exited: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleCommand:
+    """The platform was told to have so many servers."""
+
+    at: float
+    servers: int
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """A resolver update (see grpc_lb_instrumentor.records.ResolverUpdate)."""
+
+    client: int  # index into Lane.clients
+    started: float
+    ended: float
+    outcome: str
+    cause: str
+    addresses: frozenset[str]
+    added: frozenset[str]
+    removed: frozenset[str]
+    ref: SpanRef
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """A subchannel of a client entered a state (see grpc_lb_instrumentor.records.SubchannelState)."""
+
+    client: int
+    subchannel: int
+    address: str
+    state: str
+    at: float
+    ref: SpanRef
+
+
+@dataclass(frozen=True, slots=True)
+class UsageTable:
+    """What the server pods reported of themselves: one row a pod and export."""
+
+    at: NDArray[np.float64]
+    server: NDArray[np.int32]
+    cpu: NDArray[np.float64]  # cores, mean since the pod's previous row (NaN in its first)
+    memory: NDArray[np.float64]  # bytes, resident
+    active: NDArray[np.float64]  # RPCs in flight
+    inactivity_age: NDArray[np.float64]  # seconds since it last finished an RPC
+
+
+@dataclass(frozen=True, slots=True)
+class ClientTally:
+    """What a client program counted itself, without telemetry."""
+
+    client: str  # the client pod
+    scheduled: int
+    sent: int
+    not_sent: int
+    by_code: dict[str, int]  # "OK", "UNAVAILABLE" … as the program saw them
+    by_server: dict[str, int]  # answers with OK, by the pod name in the response message
+    offered_rate: float  # RPC/s
+    achieved_rate: float  # RPC/s
+    lateness_p50: float  # sent minus scheduled
+    lateness_p99: float
+    lateness_max: float
+
+
+@dataclass(frozen=True, slots=True)
+class ServerTally:
+    """What a server program counted itself, without telemetry; None where it could not tell any more."""
+
+    server: str
+    by_code: dict[str, int] | None
+
+
+@dataclass(frozen=True, slots=True)
+class DnsLookup:
+    """An answered query, from the DNS server's own log."""
+
+    at: float
+    name: str
+    qtype: str
+    rcode: str
+    addresses: frozenset[str]
+    peer: str  # who asked, "127.0.0.1:40000"
+
+
+class Side(StrEnum):
+    """Who lost telemetry."""
+
+    CLIENT = "client"
+    SERVER = "server"
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """Everything observed of one setting in one run."""
+
+    setting: str
+    end: float  # the load's end; what did not happen by then is censored there
+    servers: tuple[str, ...]  # every server pod that ever was, in order of creation
+    clients: tuple[str, ...]  # "client-0" …: one a channel
+    commands: tuple[ScaleCommand, ...]  # in order; the first is the initial number, at or before 0
+    pods: tuple[PodLife, ...]  # one a server, in the same order as ``servers``
+    rpcs: RpcTable
+    served: ServedTable
+    updates: tuple[Update, ...]  # ordered by ``ended``
+    transitions: tuple[Transition, ...]  # ordered by ``at``
+    usage: UsageTable
+    client_tallies: tuple[ClientTally, ...] = ()
+    server_tallies: tuple[ServerTally, ...] = ()
+    lookups: tuple[DnsLookup, ...] = ()
+    span_refs: dict[int, SpanRef] = field(default_factory=dict)  # of the RPC rows that a report links to

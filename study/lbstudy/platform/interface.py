@@ -1,0 +1,99 @@
+"""What the study asks of a platform; it fits processes on one machine and Kubernetes alike."""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+
+class PlatformError(Exception):
+    """The platform could not do what it was asked; the message is one line for the user."""
+
+
+class ChangeKind(StrEnum):
+    """What happened to a pod or to the published endpoints."""
+
+    SCALE = "scale"  # a scale command was accepted (pod and address are None; detail: the number)
+    CREATED = "created"
+    STARTED = "started"
+    READY = "ready"
+    UNREADY = "unready"
+    PUBLISHED = "published"  # in the DNS zone, from now on in answers
+    UNPUBLISHED = "unpublished"
+    TERMINATING = "terminating"  # SIGTERM sent
+    EXITED = "exited"  # detail: the exit status, as "0", "-9"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change, with the instant at which the platform saw it and how far off that may be."""
+
+    at: int  # ns since the Unix epoch
+    error: float  # s, the bound of the instant's error
+    kind: ChangeKind
+    deployment: str
+    pod: str | None = None
+    address: str | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSpec:
+    """A Deployment of servers behind a headless Service of the same name."""
+
+    name: str  # "greeter-stock"
+    replicas: int
+    work: float  # s, what the server takes for an answer
+    drain_wait: float  # s, between NOT_SERVING and stop(grace)
+    drain_grace: float  # s
+    channel_args: Mapping[str, int | str | bool] = field(default_factory=dict)  # gRPC server arguments
+    env: Mapping[str, str] = field(default_factory=dict)  # OTEL_* and the like, for every pod
+
+
+@dataclass(frozen=True, slots=True)
+class ClientSpec:
+    """One client pod that simulates several clients of one server Deployment."""
+
+    name: str  # "client-stock"
+    server: str  # the Deployment that it calls
+    clients: int  # channels
+    rate: float  # RPC/s of each client
+    timeout: float  # s, an RPC's deadline
+    start_at: float  # s since the Unix epoch: the first RPC is due then
+    duration: float  # s of load
+    channel_args: Mapping[str, int | str | bool] = field(default_factory=dict)  # gRPC channel arguments
+    service_config: str | None = None  # JSON; names the load balancing policy
+    seed: int = 0
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+class Platform(Protocol):
+    """Runs pods, scales Deployments, and tells what changes. Everything it started ends with ``aclose``."""
+
+    async def start(self) -> None:
+        """Make ready to run pods. Raises PlatformError."""
+
+    async def create_servers(self, spec: ServerSpec) -> None:
+        """Create the Deployment and its Service; returns at once, readiness comes as changes."""
+
+    async def scale(self, deployment: str, replicas: int) -> None:
+        """Have so many servers. Removes the youngest first, as a ReplicaSet does."""
+
+    async def start_client(self, spec: ClientSpec) -> None:
+        """Start a client pod."""
+
+    async def wait_client(self, name: str) -> int:
+        """Wait until the client pod has ended; returns its exit status."""
+
+    def changes(self) -> AsyncIterator[Change]:
+        """Every change since ``start``, in order, as it happens; ends when the platform is closed."""
+
+    async def logs(self, pod: str) -> Path:
+        """The file with what a pod has written to its standard output so far."""
+
+    def pods(self, deployment: str) -> list[str]:
+        """Every pod that the Deployment ever had, in order of creation."""
+
+    async def aclose(self) -> None:
+        """Terminate all pods in an orderly way, then everything else. May be called twice."""
