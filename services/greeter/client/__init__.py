@@ -1,0 +1,1 @@
+"""The client: open-loop load from several channels, each a simulated client."""

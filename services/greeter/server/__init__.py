@@ -1,0 +1,1 @@
+"""The server: one pod that answers after a constant time."""

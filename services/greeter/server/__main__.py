@@ -1,0 +1,7 @@
+"""``python -m greeter.server``."""
+
+import sys
+
+from greeter.server.program import main
+
+sys.exit(main())

@@ -1,0 +1,39 @@
+"""The service itself."""
+
+import asyncio
+from collections import Counter
+
+import grpc
+
+from greeter.v1 import greeter_pb2, greeter_pb2_grpc
+
+SERVICE = greeter_pb2.DESCRIPTOR.services_by_name["GreeterService"].full_name
+"""The service's full name, by which health and reflection know it."""
+
+
+class Greeter(greeter_pb2_grpc.GreeterServiceServicer):
+    """Answers each RPC after ``work`` seconds with the pod's name, and counts how RPCs ended.
+
+    Attributes:
+        answered: status code → RPCs. ``CANCELLED`` are those that ended before their answer: the client
+            cancelled, its deadline passed, its connection broke, or the drain's grace ran out.
+    """
+
+    def __init__(self, pod_name: str, work: float) -> None:
+        self.answered: Counter[str] = Counter()
+        self._pod_name = pod_name
+        self._work = work
+
+    async def SayHello(  # noqa: N802  # the stub's name
+        self,
+        request: greeter_pb2.SayHelloRequest,
+        context: grpc.aio.ServicerContext[greeter_pb2.SayHelloRequest, greeter_pb2.SayHelloResponse],  # noqa: ARG002
+    ) -> greeter_pb2.SayHelloResponse:
+        """Say hello after the constant time."""
+        try:
+            await asyncio.sleep(self._work)
+        except asyncio.CancelledError:
+            self.answered["CANCELLED"] += 1
+            raise
+        self.answered["OK"] += 1
+        return greeter_pb2.SayHelloResponse(message=f"Hello, {request.name}!", pod_name=self._pod_name)
