@@ -86,6 +86,7 @@ class TimelineEvent(Part):
     label: str
     server: str | None = None
     client: str | None = None
+    outcome: str | None = Field(default=None, description="of an update: changed, unchanged, nxdomain …")
     link: Link | None = None
 
 
