@@ -1,0 +1,132 @@
+"""A scenario: a timeline of scale steps, and the load meanwhile."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Annotated, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from lbstudy.config.base import NAME_PATTERN, Document, Int, Seconds, Str, Table
+
+MAX_SERVERS = 1000
+MAX_DURATION = 86_400.0
+
+
+class Load(Table):
+    """The open-loop load: every client sends at its rate, whatever the answers do."""
+
+    clients: Int = Field(
+        default=2,
+        ge=1,
+        le=1000,
+        description="a whole number from 1 to 1000: simulated clients, each one gRPC channel",
+    )
+    rate: Seconds = Field(
+        default=30.0, gt=0, le=10_000, description="a number above 0, up to 10000: RPC/s of each client"
+    )
+    timeout: Seconds = Field(
+        default=5.0, gt=0, le=3600, description="seconds, above 0 and up to 3600: the deadline of an RPC"
+    )
+
+
+class Server(Table):
+    """What a server does for an answer."""
+
+    work: Seconds = Field(
+        default=0.02, ge=0, le=60, description="seconds, from 0 to 60: the sleep that stands for work"
+    )
+
+
+class Dns(Table):
+    """How DNS publishes the servers."""
+
+    ttl: Int = Field(
+        default=5, ge=0, le=86_400, description="whole seconds, from 0 to 86400: the records' TTL"
+    )
+    propagation: Seconds = Field(
+        default=0.5,
+        ge=0,
+        le=600,
+        description="seconds, from 0 to 600: from a change of readiness to the change in DNS",
+    )
+
+
+class Step(Table):
+    """From an instant on, so many servers are wanted."""
+
+    at: Seconds = Field(ge=0, le=MAX_DURATION, description="seconds since the load's start, from 0 to 86400")
+    servers: Int = Field(
+        ge=1, le=MAX_SERVERS, description=f"a whole number from 1 to {MAX_SERVERS}: servers wanted"
+    )
+
+
+class Expectation(Table):
+    """What a figure of a setting's result should be; the run's exit code tells whether it was."""
+
+    setting: Str = Field(
+        min_length=1, max_length=38, pattern=NAME_PATTERN, description="the name of a setting"
+    )
+    measure: Str = Field(
+        min_length=1,
+        max_length=100,
+        pattern=r"^[a-z0-9_]+(\.[a-z0-9_]+)*$",
+        description='the dotted name of a measure, such as "discovery.median"',
+    )
+    at_least: Seconds | None = Field(default=None, description="a number: the smallest value that is met")
+    at_most: Seconds | None = Field(default=None, description="a number: the largest value that is met")
+
+    @model_validator(mode="after")
+    def _some_bound(self) -> Self:
+        if self.at_least is None and self.at_most is None:
+            raise ValueError("expected at_least, at_most or both")
+        if self.at_least is not None and self.at_most is not None and self.at_least > self.at_most:
+            raise ValueError(
+                f"expected at_least to be no more than at_most, found {self.at_least:g} > {self.at_most:g}"
+            )
+        return self
+
+
+class Scenario(Document):
+    """A scenario file."""
+
+    name: Str = Field(
+        min_length=1,
+        max_length=38,
+        pattern=NAME_PATTERN,
+        description="a name of lower-case letters, digits and hyphens, at most 38 characters",
+    )
+    description: Str = Field(default="", max_length=2000, description="a text of at most 2000 characters")
+    duration: Seconds = Field(
+        gt=0, le=MAX_DURATION, description="seconds, above 0 and up to 86400: how long the load lasts"
+    )
+    load: Load = Field(default=Load(), description="a table [load]")
+    server: Server = Field(default=Server(), description="a table [server]")
+    dns: Dns = Field(default=Dns(), description="a table [dns]")
+    step: list[Step] = Field(
+        min_length=1, max_length=1000, description="1 to 1000 tables [[step]] with at and servers"
+    )
+    expect: Annotated[list[Expectation], Field(max_length=1000)] = Field(
+        default_factory=list, description="at most 1000 tables [[expect]]"
+    )
+
+    @field_validator("step")
+    @classmethod
+    def _in_order(cls, steps: Sequence[Step]) -> Sequence[Step]:
+        if steps[0].at != 0:
+            raise ValueError(f"expected the first [[step]] at = 0, found {steps[0].at:g}")
+        for number, (before, after) in enumerate(pairwise(steps), start=2):
+            if after.at <= before.at:
+                raise ValueError(
+                    f"expected [[step]] {number} later than the one before it ({before.at:g} s),"
+                    f" found at = {after.at:g}"
+                )
+        return steps
+
+    @model_validator(mode="after")
+    def _steps_within(self) -> Self:
+        if self.step[-1].at >= self.duration:
+            raise ValueError(
+                f"expected every [[step]] before the end (duration = {self.duration:g}),"
+                f" found at = {self.step[-1].at:g}"
+            )
+        return self

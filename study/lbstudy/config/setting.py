@@ -1,0 +1,87 @@
+"""A setting: a named set of channel and server options, the thing that a run compares."""
+
+import json
+from typing import Annotated, Literal, Self
+
+from pydantic import BeforeValidator, Field, JsonValue, model_validator
+
+from lbstudy.config.arguments import ChannelArguments, ServerArguments
+from lbstudy.config.base import NAME_PATTERN, Document, Seconds, Str, Table
+
+Policy = Literal["pick_first", "round_robin", "weighted_round_robin"]
+DEFAULT_POLICY: Policy = "round_robin"
+# gRPC drops other keys without a word (grpc/grpc-proto, service_config.proto).
+SERVICE_CONFIG_KEYS = frozenset(
+    {"loadBalancingPolicy", "loadBalancingConfig", "methodConfig", "retryThrottling", "healthCheckConfig"}
+)
+
+
+def _known_keys(value: object) -> object:
+    if isinstance(value, dict):
+        for key in value:
+            if key not in SERVICE_CONFIG_KEYS:
+                known = ", ".join(sorted(SERVICE_CONFIG_KEYS))
+                raise ValueError(f"expected a key of gRPC's service config ({known}), found {key!r:.80}")
+        try:
+            json.dumps(value, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                "expected what JSON can say (no dates, times, inf or nan), as gRPC reads it as JSON"
+            ) from error
+    return value
+
+
+class Drain(Table):
+    """What a server does between SIGTERM and its end."""
+
+    wait: Seconds = Field(
+        default=1.0, ge=0, le=600, description="seconds, from 0 to 600: between NOT_SERVING and stop(grace)"
+    )
+    grace: Seconds = Field(
+        default=5.0, ge=0, le=600, description="seconds, from 0 to 600: what RPCs in flight are given by stop"
+    )
+
+
+class Setting(Document):
+    """A setting file."""
+
+    name: Str = Field(
+        min_length=1,
+        # A pod is greeter-<name>-<10 characters>-<5 characters>, and a DNS label has at most 63.
+        max_length=38,
+        pattern=NAME_PATTERN,
+        description="a name of lower-case letters, digits and hyphens, at most 38 characters",
+    )
+    description: Str = Field(default="", max_length=2000, description="a text of at most 2000 characters")
+    policy: Policy | None = Field(
+        default=None,
+        description='"pick_first", "round_robin" or "weighted_round_robin" (others through [service_config])',
+    )
+    service_config: Annotated[dict[str, JsonValue], BeforeValidator(_known_keys)] | None = Field(
+        default=None, description="a table [service_config], gRPC's service config as it stands in JSON"
+    )
+    channel: ChannelArguments = Field(
+        default_factory=dict, description="a table [channel] of gRPC channel arguments"
+    )
+    server: ServerArguments = Field(
+        default_factory=dict, description="a table [server] of gRPC server arguments"
+    )
+    drain: Drain = Field(default=Drain(), description="a table [drain]")
+
+    @model_validator(mode="after")
+    def _one_policy(self) -> Self:
+        if self.policy is not None and self.service_config is not None:
+            raise ValueError("expected either policy or [service_config], found both")
+        return self
+
+    @property
+    def load_balancing(self) -> str:
+        """The policy's name, for people; "service config" where one is given as it stands."""
+        return "service config" if self.service_config is not None else self.policy or DEFAULT_POLICY
+
+    @property
+    def service_config_json(self) -> str:
+        """The service config that the clients get, as JSON."""
+        if self.service_config is not None:
+            return json.dumps(self.service_config)
+        return json.dumps({"loadBalancingConfig": [{self.policy or DEFAULT_POLICY: {}}]})
