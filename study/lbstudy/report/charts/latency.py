@@ -1,0 +1,93 @@
+"""Latency: over time, and as a histogram."""
+
+from collections.abc import Sequence
+
+from markupsafe import Markup
+
+from lbstudy.report import figures
+from lbstudy.report.charts import svg
+from lbstudy.report.charts.plot import X_AXIS, Plot, chart, stretched
+from lbstudy.report.charts.scale import Log, Scale, around
+from lbstudy.result.model import Histogram, SettingResult
+
+LOWEST_COUNT = 0.7
+"""Where the histogram's logarithmic axis begins, so that a single RPC is still to be seen."""
+
+
+def latency_scale(settings: Sequence[SettingResult]) -> Log:
+    """One logarithmic scale, ms, for the latency over time of all settings."""
+    lines = [t for s in settings for t in (s.timeline.latency_p50, s.timeline.latency_p99)]
+    return around((_ms(v) for line in lines for v in line), 1.0, 1000.0)
+
+
+def histogram_scales(settings: Sequence[SettingResult]) -> tuple[Log, Log]:
+    """The scales of latency, ms, and of counts, for the histograms of all settings."""
+    found = [s.latency.histogram for s in settings]
+    used = [
+        _ms(v)
+        for h in found
+        for i, count in enumerate(h.counts)
+        if count
+        for v in (h.bounds[i], h.bounds[i + 1])
+    ]
+    counts = max((c for h in found for c in h.counts), default=0)
+    return around(used, 1.0, 1000.0), Log(LOWEST_COUNT, max(10.0, counts * 1.3))
+
+
+def latency_over_time(setting: SettingResult, x: Scale, y: Scale) -> Markup:
+    """The median and the 99th percentile in each bucket."""
+    line = setting.timeline
+    plot = Plot(x, y, height=130, top=24)
+    height = plot.bottom + X_AXIS
+    middles = [line.start + (i + 0.5) * line.bucket for i in range(len(line.errors))]
+    p50 = [(t, _ms(v)) for t, v in zip(middles, line.latency_p50, strict=False)]
+    p99 = [(t, _ms(v)) for t, v in zip(middles, line.latency_p99, strict=False)]
+    commands = [plot.at(e.at) for e in line.events if e.kind == "scale"]
+    return chart(
+        height,
+        f"Latency over time, {setting.name}",
+        f"p50 and p99 of the RPCs scheduled in each {line.bucket:g} s; logarithmic; vertical lines are scale "
+        "commands.",
+        plot.y_axis(3, "ms (log)"),
+        *(
+            svg.element("line", x1=at, x2=at, y1=plot.top, y2=plot.bottom, class_="command")
+            for at in commands
+        ),
+        stretched(height, plot.line(p99, "p99", "p99"), plot.line(p50, "p50", "p50")),
+        *_end_label(p50, "p50", plot),
+        *_end_label(p99, "p99", plot),
+        plot.x_axis("s since the load began"),
+    )
+
+
+def latency_histogram(histogram: Histogram, name: str, x: Log, y: Log) -> Markup:
+    """How many RPCs took how long; both axes are logarithmic, since the tail is what matters."""
+    plot = Plot(x, y, height=110, top=24)
+    bars = []
+    for i, count in enumerate(histogram.counts):
+        if count:
+            low, high = histogram.bounds[i], histogram.bounds[i + 1]
+            tip = f"{figures.seconds(low)} to {figures.seconds(high)}: {figures.count(count)} RPCs"
+            bars.append(plot.bar(low * 1000, high * 1000, LOWEST_COUNT, count, "bar", tip))
+    empty = [] if bars else [svg.text("no RPC", 0, plot.bottom - 6, "caption")]
+    return chart(
+        plot.bottom + X_AXIS,
+        f"Histogram of the latency, {name}",
+        "Number of RPCs by latency from the scheduled instant; both axes are logarithmic.",
+        plot.y_axis(3, "RPCs (log)"),
+        *bars,
+        *empty,
+        plot.x_axis("latency, ms (log)", 5),
+    )
+
+
+def _ms(value: float | None) -> float | None:
+    return None if value is None else value * 1000
+
+
+def _end_label(points: list[tuple[float, float | None]], name: str, plot: Plot) -> list[Markup]:
+    """The line's name above where it begins: a legend that needs no colour."""
+    for at, value in points:
+        if value is not None:
+            return [svg.text(name, plot.at(at), plot.px(value) - 6, f"line-label {name}")]
+    return []

@@ -1,0 +1,84 @@
+"""Marks for things that happened at an instant, told apart by shape and by text, never by colour alone."""
+
+from collections.abc import Sequence
+
+from markupsafe import Markup
+
+from lbstudy.report.charts import svg
+from lbstudy.report.charts.plot import Plot
+from lbstudy.report.charts.scale import Scale
+from lbstudy.report.palette import Palette
+from lbstudy.result.model import TimelineEvent
+
+POD_KINDS = frozenset({"ready", "terminating", "unready"})
+DNS_KINDS = frozenset({"published", "unpublished"})
+
+NEAR = 0.02
+"""Events of one shape that lie no further apart than this part of the axis share one mark."""
+NAMED = 4
+"""With more servers than these in a mark, it tells their number instead of naming them."""
+
+SHAPES = {
+    "up": ("M-5,4 0,-5 5,4Z", "up"),
+    "down": ("M-5,-4 0,5 5,-4Z", "down"),
+    "changed": ("M-5.5,0 0,-5.5 5.5,0 0,5.5Z", "changed"),
+    "unchanged": ("M-3,0a3,3 0 1 0 6,0a3,3 0 1 0 -6,0Z", "unchanged"),
+    "failed": ("M-4.5,-4.5 4.5,4.5M-4.5,4.5 4.5,-4.5", "failed"),
+    "arrow": ("M-8,-5 0,0 -8,5", "arrow"),
+}
+"""Shape → its path about the origin, and its class."""
+
+
+def definitions() -> Markup:
+    """The shapes, once a page; ``use`` puts them at percentages."""
+    return svg.join(
+        [svg.element("path", id=f"mark-{name}", d=d, class_=f"mark {c}") for name, (d, c) in SHAPES.items()]
+    )
+
+
+def use(shape: str, x: str, y: float, *children: Markup) -> Markup:
+    """A shape at a place."""
+    return svg.element("use", *children, href=f"#mark-{shape}", x=x, y=y)
+
+
+def shape_of(event: TimelineEvent) -> str:
+    """The shape that stands for an event."""
+    if event.kind in {"ready", "published"}:
+        return "up"
+    if event.kind in {"terminating", "unready", "unpublished"}:
+        return "down"
+    outcome = event.outcome or "unchanged"
+    return outcome if outcome in {"changed", "unchanged"} else "failed"
+
+
+def clusters(events: Sequence[TimelineEvent], x: Scale) -> list[list[TimelineEvent]]:
+    """Neighbours of one shape that would overlap in a narrow column, together."""
+    groups: list[list[TimelineEvent]] = []
+    latest: dict[str, list[TimelineEvent]] = {}
+    for event in sorted(events, key=lambda e: e.at):
+        shape = shape_of(event)
+        group = latest.get(shape)
+        if group is not None and x(event.at) - x(group[0].at) <= NEAR:
+            group.append(event)
+        else:
+            latest[shape] = [event]
+            groups.append(latest[shape])
+    return groups
+
+
+def mark(group: list[TimelineEvent], palette: Palette, plot: Plot, y: float) -> Markup:
+    """One mark for a group; those of servers are labelled with the servers' numbers."""
+    at = plot.at(group[0].at)
+    shown = use(shape_of(group[0]), at, y, svg.tooltip("\n".join(map(_describe, group))))
+    numbers = sorted({palette.number(e.server) for e in group if e.server is not None})
+    if not numbers:
+        return shown
+    label = ", ".join(map(str, numbers)) if len(numbers) <= NAMED else f"{len(numbers)} servers"
+    late = plot.x(group[0].at) > 0.8
+    padded = f"{label}\u00a0\u00a0\u00a0" if late else f"\u00a0\u00a0\u00a0{label}"
+    return shown + svg.text(padded, at, y + 4, "mark-label", "end" if late else "start")
+
+
+def _describe(event: TimelineEvent) -> str:
+    who = event.server or event.client or ""
+    return f"{event.at:.3f} s: {who} {event.label}".strip()

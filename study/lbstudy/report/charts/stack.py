@@ -1,0 +1,65 @@
+"""Requests of all servers, stacked, with the levels at which even shares would lie."""
+
+from collections.abc import Sequence
+
+from markupsafe import Markup
+
+from lbstudy.report.charts import svg
+from lbstudy.report.charts.plot import Plot
+from lbstudy.report.palette import Palette
+from lbstudy.result.model import Timeline
+
+ALL_LEVELS = 12
+"""With more Ready servers than these only the first fair level is drawn: more would be a grey field."""
+
+
+def stacked_steps(line: Timeline, palette: Palette, plot: Plot) -> Markup:
+    """One band a server, in order of creation from the bottom."""
+    base = [0.0] * len(line.errors)
+    bands = []
+    for server in sorted(line.requests, key=palette.number):
+        top = [b + v for b, v in zip(base, line.requests[server], strict=True)]
+        look = palette.look(server)
+        for first, last in runs(line.requests[server]):
+            upper, lower = _outline(line, top, first, last), _outline(line, base, first, last)
+            tip = f"{look.number} {server}"
+            bands.append(plot.area(upper, lower, f"band {look.colour}", tip, look.texture))
+        base = top
+    return svg.join(bands)
+
+
+def fair_levels(line: Timeline, plot: Plot) -> Markup:
+    """Dashed lines at the multiples of the fair share: with even shares each band fills one gap."""
+    totals = [sum(v) for v in zip(*line.requests.values(), strict=True)] or [0.0] * len(line.fair_share)
+    servers = [round(t / f) if f else 0 for t, f in zip(totals, line.fair_share, strict=True)]
+    levels = []
+    for k in range(1, max(servers, default=0)):
+        if k > 1 and max(servers) > ALL_LEVELS:
+            break
+        points: list[tuple[float, float | None]] = []
+        for i, (fair, n) in enumerate(zip(line.fair_share, servers, strict=True)):
+            start = line.start + i * line.bucket
+            value = fair * k if fair and k < n else None
+            points += [(start, value), (start + line.bucket, value)]
+        levels.append(plot.line(points, "fair"))
+    return svg.join(levels)
+
+
+def runs(values: Sequence[float]) -> list[tuple[int, int]]:
+    """The stretches, first and last index, in which a value is not 0."""
+    found: list[tuple[int, int]] = []
+    for i, value in enumerate(values):
+        if value:
+            if found and found[-1][1] == i - 1:
+                found[-1] = (found[-1][0], i)
+            else:
+                found.append((i, i))
+    return found
+
+
+def _outline(line: Timeline, values: Sequence[float], first: int, last: int) -> list[tuple[float, float]]:
+    points = []
+    for i in range(first, last + 1):
+        start = line.start + i * line.bucket
+        points += [(start, values[i]), (start + line.bucket, values[i])]
+    return points

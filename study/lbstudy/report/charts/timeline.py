@@ -1,0 +1,153 @@
+"""The aligned timeline of one setting: what was done, what was seen, and who got the requests."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from markupsafe import Markup
+
+from lbstudy.report import figures
+from lbstudy.report.charts import marks, svg
+from lbstudy.report.charts.plot import X_AXIS, Plot, chart, stretched
+from lbstudy.report.charts.scale import Linear, Scale, from_zero
+from lbstudy.report.charts.stack import fair_levels, stacked_steps
+from lbstudy.report.palette import Palette
+from lbstudy.result.model import SettingResult, Timeline, TimelineEvent
+
+LANE = 32.0
+"""px of a lane: its caption, and its marks."""
+CLIENT_LANES = 4
+"""With more clients than these, their resolver updates share one lane."""
+
+
+def time_scale(settings: Sequence[SettingResult]) -> Linear:
+    """One time axis for all settings, s since the load began."""
+    lines = [s.timeline for s in settings]
+    low = min([0.0, *(t.start for t in lines), *(e.at for t in lines for e in t.events)])
+    high = max([1.0, *(_end(t) for t in lines), *(p.end for s in settings for p in s.phases)])
+    return Linear(low, high)
+
+
+def request_scale(settings: Sequence[SettingResult]) -> Linear:
+    """One scale of the answered RPC/s for all settings."""
+    totals = (sum(v) for s in settings for v in zip(*s.timeline.requests.values(), strict=True))
+    return from_zero(totals, least=1.0)
+
+
+def server_scale(settings: Sequence[SettingResult]) -> Linear:
+    """One scale of the number of servers and addresses for all settings."""
+    ready = [float(r.servers) for s in settings for r in s.timeline.ready]
+    addresses = [a for s in settings for a in s.timeline.addresses]
+    return from_zero([*ready, *addresses], least=1.0)
+
+
+def error_scale(settings: Sequence[SettingResult]) -> Linear:
+    """One scale of the failed RPC/s for all settings."""
+    return from_zero((e for s in settings for e in s.timeline.errors), least=1.0)
+
+
+def timeline(
+    setting: SettingResult, palette: Palette, x: Scale, servers: Scale, requests: Scale, errors: Scale
+) -> Markup:
+    """The chart; the scales are shared, so that settings can be compared by eye."""
+    line = setting.timeline
+    lanes = _lanes(setting)
+    top = 22 + LANE * len(lanes)
+    list_plot = Plot(x, servers, height=72, top=top + 26)
+    request_plot = Plot(x, requests, height=150, top=list_plot.bottom + 30)
+    error_plot = Plot(x, errors, height=34, top=request_plot.bottom + 30)
+    height = error_plot.bottom + X_AXIS
+    above = [_scale_commands(line.events, error_plot)]
+    above += [
+        _lane(caption, events, palette, list_plot, 22 + LANE * i) for i, (caption, events) in enumerate(lanes)
+    ]
+    return chart(
+        height,
+        f"Timeline of {setting.name}",
+        "From the top: scale commands; pods that became Ready or were terminated; addresses that came into "
+        "DNS or left it; resolver updates of each client; addresses in the clients' lists against Ready "
+        "servers; answered requests a second, stacked by server; failed requests a second.",
+        list_plot.y_axis(2, "Ready servers (filled), addresses in the clients’ lists (line)"),
+        request_plot.y_axis(3, "answered RPC/s, stacked by server; dashed: fair shares"),
+        error_plot.y_axis(1, "failed RPC/s"),
+        stretched(
+            height,
+            _ready_area(line, list_plot),
+            list_plot.line(_steps(line, line.addresses), "addresses"),
+            stacked_steps(line, palette, request_plot),
+            fair_levels(line, request_plot),
+        ),
+        _failures(line, error_plot),
+        *above,
+        error_plot.x_axis("s since the load began"),
+    )
+
+
+def _end(line: Timeline) -> float:
+    return line.start + line.bucket * len(line.errors)
+
+
+def _lanes(setting: SettingResult) -> list[tuple[str, list[TimelineEvent]]]:
+    events = setting.timeline.events
+    lanes = [
+        ("pods: Ready, terminated", [e for e in events if e.kind in marks.POD_KINDS]),
+        ("DNS: published, withdrawn", [e for e in events if e.kind in marks.DNS_KINDS]),
+    ]
+    updates = [e for e in events if e.kind == "update"]
+    if len(setting.clients) > CLIENT_LANES:
+        lanes.append((f"resolver updates, all {len(setting.clients)} clients", updates))
+    else:
+        lanes += [(f"resolver updates, {c}", [e for e in updates if e.client == c]) for c in setting.clients]
+    return lanes
+
+
+def _lane(caption: str, events: list[TimelineEvent], palette: Palette, plot: Plot, top: float) -> Markup:
+    y = top + LANE - 8
+    return svg.join(
+        [
+            svg.text(caption, 0, top + 11, "caption"),
+            svg.element("line", x1="0", x2="100%", y1=y, y2=y, class_="grid"),
+            *(marks.mark(group, palette, plot, y) for group in marks.clusters(events, plot.x)),
+        ]
+    )
+
+
+def _scale_commands(events: list[TimelineEvent], last: Plot) -> Markup:
+    parts = []
+    for event in events:
+        if event.kind == "scale":
+            x, late = last.at(event.at), last.x(event.at) > 0.85
+            parts.append(svg.element("line", x1=x, x2=x, y1=4, y2=last.bottom, class_="command"))
+            label = f"\u00a0{event.label}\u00a0"
+            parts.append(svg.text(label, x, 14, "command-label", "end" if late else "start"))
+    return svg.join(parts)
+
+
+def _ready_area(line: Timeline, plot: Plot) -> Markup:
+    end = _end(line)
+    steps = [(r.at, float(r.servers)) for r in line.ready if r.at <= end]
+    if not steps:
+        return Markup("")
+    upper: list[tuple[float, float]] = []
+    for (at, servers), (until, _) in pairwise([*steps, (end, 0.0)]):
+        upper += [(at, servers), (until, servers)]
+    return plot.area(upper, [(x, 0.0) for x, _ in upper], "ready", "Ready servers")
+
+
+def _steps(line: Timeline, values: Sequence[float | None]) -> list[tuple[float, float | None]]:
+    points: list[tuple[float, float | None]] = []
+    for i, value in enumerate(values):
+        start = line.start + i * line.bucket
+        points += [(start, value), (start + line.bucket, value)]
+    return points
+
+
+def _failures(line: Timeline, plot: Plot) -> Markup:
+    if not any(line.errors):
+        return svg.text("none", 0, plot.px(0) - 4, "caption")
+    bars = []
+    for i, errors in enumerate(line.errors):
+        if errors:
+            start = line.start + i * line.bucket
+            tip = f"{figures.rate(errors)} failed at {start:.1f} s"
+            bars.append(plot.bar(start, start + line.bucket, 0, errors, "error-bar", tip))
+    return svg.join(bars)

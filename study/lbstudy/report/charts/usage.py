@@ -1,0 +1,97 @@
+"""CPU, memory and inactivity age of each server over time."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from lbstudy.report.charts import svg
+from lbstudy.report.charts.plot import X_AXIS, Plot, chart, stretched
+from lbstudy.report.charts.scale import Linear, Scale, from_zero
+from lbstudy.report.palette import Palette
+from lbstudy.result.model import SettingResult, Usage
+
+IDLE = 0.5
+"""A server idle for more than this share of its Ready samples stands out."""
+LABELLED = 8
+"""With more servers than these, only the idle ones' lines carry their numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """What is drawn, and in which unit."""
+
+    title: str
+    caption: str
+    values: Callable[[Usage], list[float | None]]
+    factor: float
+
+
+CPU = Quantity("CPU", "mcore", lambda u: u.cpu, 1000.0)
+MEMORY = Quantity("Memory", "MB resident", lambda u: u.memory, 1e-6)
+INACTIVITY = Quantity("Inactivity age", "s since it last finished an RPC", lambda u: u.inactivity_age, 1.0)
+QUANTITIES = (INACTIVITY, CPU, MEMORY)
+
+
+def is_idle(usage: Usage) -> bool:
+    """Whether a server stands out as idle."""
+    return usage.idle_share is not None and usage.idle_share > IDLE
+
+
+def usage_scale(settings: Sequence[SettingResult], quantity: Quantity) -> Linear:
+    """One scale of a quantity for all settings."""
+    values = [v for s in settings for u in s.utilisation.servers for v in quantity.values(u)]
+    return from_zero((v * quantity.factor for v in values if v is not None), least=1.0)
+
+
+def usage_over_time(
+    setting: SettingResult, quantity: Quantity, palette: Palette, x: Scale, y: Scale
+) -> Markup:
+    """One line a server; idle servers' lines are thick and always numbered."""
+    plot = Plot(x, y, height=110, top=24)
+    height = plot.bottom + X_AXIS
+    servers = setting.utilisation.servers
+    lines, labels = [], []
+    for usage in sorted(servers, key=is_idle):
+        look = palette.look(usage.server)
+        points = [
+            (at, None if v is None else v * quantity.factor)
+            for at, v in zip(usage.at, quantity.values(usage), strict=True)
+        ]
+        idle = " idle" if is_idle(usage) else ""
+        lines.append(plot.line(points, f"{look.colour}{idle}", f"{look.number} {usage.server}"))
+        known = [(at, v) for at, v in points if v is not None]
+        if known and (idle or len(servers) <= LABELLED):
+            # The labels of several servers would lie on each other at the end: they stand one after another.
+            at, value = known[-1]
+            labels.append((at, value, look.number, look.colour))
+    commands = [plot.at(e.at) for e in setting.timeline.events if e.kind == "scale"]
+    return chart(
+        height,
+        f"{quantity.title} of each server, {setting.name}",
+        f"One line a server, {quantity.caption}; idle servers' lines are thick; vertical lines are scale "
+        "commands.",
+        plot.y_axis(2, quantity.caption),
+        *(
+            svg.element("line", x1=at, x2=at, y1=plot.top, y2=plot.bottom, class_="command")
+            for at in commands
+        ),
+        stretched(height, *lines),
+        *_labels(labels, plot),
+        plot.x_axis("s since the load began"),
+    )
+
+
+def _labels(ends: list[tuple[float, float, int, str]], plot: Plot) -> list[Markup]:
+    """Numbers at the lines' ends; those that end at one place share a label."""
+    places: dict[tuple[int, int], list[tuple[float, float, int]]] = {}
+    for at, value, number, _ in ends:
+        key = (round(plot.x(at) * 25), round(plot.px(value) / 14))
+        places.setdefault(key, []).append((at, value, number))
+    found = []
+    for group in places.values():
+        at, value = max(g[0] for g in group), max(g[1] for g in group)
+        numbers = ", ".join(str(n) for n in sorted(g[2] for g in group))
+        anchor = "end" if plot.x(at) > 0.9 else "start"
+        found.append(svg.text(numbers, plot.at(at), plot.px(value) - 5, "line-label", anchor))
+    return found

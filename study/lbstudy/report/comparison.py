@@ -1,0 +1,97 @@
+"""The few figures by which settings are told apart; the terminal and the HTML show the same."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from lbstudy.report import figures
+from lbstudy.result.model import DelaySummary, PhaseDistribution, Result, SettingResult
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One setting's figure; ``bad`` where it speaks for itself: censored, undiscovered, failed."""
+
+    text: str
+    bad: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One figure of all settings."""
+
+    label: str
+    meaning: str
+    cells: list[Cell]
+
+
+def comparison(result: Result) -> list[Row]:
+    """The rows, in the order in which they are read."""
+    return [
+        Row(label, meaning, [cell(setting) for setting in result.settings]) for label, meaning, cell in _ROWS
+    ]
+
+
+def failed(setting: SettingResult) -> int:
+    """RPCs that ended with another code than OK, as the clients saw them."""
+    return sum(count for code, count in setting.errors.client_by_code.items() if code != "OK")
+
+
+def sent(setting: SettingResult) -> int:
+    """RPCs that the clients' spans tell of."""
+    return sum(setting.errors.client_by_code.values())
+
+
+def grown(setting: SettingResult) -> PhaseDistribution | None:
+    """The last phase that began with a scale-up; the first phase where there was none."""
+    starts = [c.at for c in setting.adaptability.changes if c.after > c.before]
+    grown_at = [p.index for p in setting.phases if any(p.start <= at < p.end for at in starts)]
+    wanted = grown_at[-1] if grown_at else 0
+    return next((p for p in setting.distribution.phases if p.phase == wanted), None)
+
+
+def _median(summary: DelaySummary) -> Cell:
+    if summary.median is None:
+        return Cell(figures.NONE)
+    return Cell(figures.delay(summary.median), bad=summary.median.seconds is None)
+
+
+def _undiscovered(setting: SettingResult) -> Cell:
+    missed, added = len(setting.adaptability.undiscovered), len(setting.adaptability.added)
+    return Cell(f"{missed} of {added} added" if added else figures.count(missed), bad=missed > 0)
+
+
+def _failed(setting: SettingResult) -> Cell:
+    count = failed(setting)
+    return Cell(f"{figures.count(count)} of {figures.count(sent(setting))}", bad=count > 0)
+
+
+def _deviation(setting: SettingResult) -> Cell:
+    phase = grown(setting)
+    return Cell(figures.percent(phase.largest_deviation if phase else None))
+
+
+_ROWS: Sequence[tuple[str, str, Callable[[SettingResult], Cell]]] = (
+    (
+        "time to detect",
+        "added server Ready → in a client’s resolver update; median",
+        lambda s: _median(s.adaptability.detect),
+    ),
+    (
+        "time to discovery",
+        "added server Ready → first RPC answered, of each client; median",
+        lambda s: _median(s.adaptability.discovery),
+    ),
+    ("undiscovered servers", "Ready, but never answered an RPC", _undiscovered),
+    ("failed RPCs", "ended with another code than OK", _failed),
+    (
+        "largest deviation",
+        "from the fair share, in the last phase of growth",
+        _deviation,
+    ),
+    (
+        "latency p99",
+        "from the scheduled instant",
+        lambda s: Cell(figures.seconds(s.latency.all.p99)),
+    ),
+    ("achieved rate", "RPC/s sent", lambda s: Cell(figures.rate(s.latency.achieved_rate))),
+)

@@ -1,0 +1,45 @@
+"""Which number, colour and texture a server has: the same in every chart and table of its setting."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+COLOURS = 8
+"""Colours in style.css, ``--s0`` … ``--s7``: neighbours differ in lightness, so hue is never all there is."""
+TEXTURES = 4
+"""From the ninth server on the colours come again, under a texture: plain, lines, dots, cross-lines."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How one server is shown."""
+
+    number: int
+    """From 1, in order of creation."""
+    colour: str
+    """The class that sets the colour."""
+    texture: str | None
+    """The id of the pattern to lay over it."""
+
+
+@dataclass(frozen=True)
+class Palette:
+    """The looks of one setting's servers."""
+
+    servers: Sequence[str]
+
+    @cached_property
+    def _looks(self) -> dict[str, Look]:
+        looks = {}
+        for i, server in enumerate(self.servers):
+            texture = i // COLOURS % TEXTURES
+            looks[server] = Look(i + 1, f"s{i % COLOURS}", f"texture-{texture}" if texture else None)
+        return looks
+
+    def look(self, server: str) -> Look:
+        """The look of a server; one that the setting's list does not have gets number 0 and no colour."""
+        return self._looks.get(server, Look(0, "unlisted", None))
+
+    def number(self, server: str) -> int:
+        """A server's number."""
+        return self.look(server).number
