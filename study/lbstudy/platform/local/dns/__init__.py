@@ -1,0 +1,1 @@
+"""The DNS server of the local platform: what CoreDNS is to a cluster."""
