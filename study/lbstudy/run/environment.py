@@ -1,0 +1,68 @@
+"""The environment variables by which pods are instrumented; the programs in them know nothing of it.
+
+Values may name ``$(POD_NAME)`` and ``$(POD_NAMESPACE)``: the platform expands them for each pod, as
+Kubernetes does for variables that come after them in a container's ``env``.
+"""
+
+from grpc_lb_instrumentor import names
+from lbstudy.observation import attributes
+
+# The system metrics that no measure reads cost each pod a few milliseconds a second.
+_UNREAD_METRICS = ",".join(
+    (
+        "system.*",
+        "cpython.*",
+        "process.runtime.*",
+        "process.context_switches",
+        "process.cpu.utilization",
+        "process.disk.io",
+        "process.memory.virtual",
+        "process.open_file_descriptor.count",
+        "process.thread.count",
+    )
+)
+# Probes are the platform's traffic, not the load's.
+_EXCLUDED_SERVICES = ",".join(
+    ("grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection")
+)
+
+
+def pod_environment(
+    *, endpoint: str, service: str, deployment: str, setting: str, run_id: str, container: str
+) -> dict[str, str]:
+    """Make the ``OTEL_*`` variables of the pods of one Deployment.
+
+    Args:
+        endpoint: where OTLP/gRPC goes, as ``http://127.0.0.1:4317``.
+        service: ``service.name``, such as ``greeter-server``.
+        deployment: the Deployment's name.
+        setting: the setting under study, the resource attribute that keeps lanes apart.
+        run_id: the run, so that several runs can share one backend.
+        container: the last part of ``service.instance.id``.
+    """
+    resource = {
+        "service.namespace": "lbstudy",
+        "service.instance.id": f"$(POD_NAMESPACE).$(POD_NAME).{container}",
+        "k8s.namespace.name": "$(POD_NAMESPACE)",
+        attributes.POD_NAME: "$(POD_NAME)",
+        "k8s.deployment.name": deployment,
+        attributes.RUN_ID: run_id,
+        attributes.SETTING: setting,
+    }
+    return {
+        "OTEL_SERVICE_NAME": service,
+        "OTEL_RESOURCE_ATTRIBUTES": ",".join(f"{key}={value}" for key, value in resource.items()),
+        "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
+        "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
+        "OTEL_TRACES_EXPORTER": "otlp",
+        "OTEL_METRICS_EXPORTER": "otlp",
+        "OTEL_LOGS_EXPORTER": "none",
+        # Transitions take seconds; the default of 60 s would not show them.
+        "OTEL_METRIC_EXPORT_INTERVAL": "1000",
+        "OTEL_BSP_SCHEDULE_DELAY": "500",
+        # A stalled machine must not make the client drop spans: 2048 is some 30 s of one client's load.
+        "OTEL_BSP_MAX_QUEUE_SIZE": "32768",
+        "OTEL_PYTHON_SYSTEM_METRICS_EXCLUDED_METRICS": _UNREAD_METRICS,
+        "OTEL_PYTHON_GRPC_EXCLUDED_SERVICES": _EXCLUDED_SERVICES,
+        names.ENV_CAPTURE_METADATA: attributes.METADATA_SCHEDULED,
+    }

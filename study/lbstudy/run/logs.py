@@ -1,0 +1,41 @@
+"""What the programs wrote of themselves: the counts that referee the telemetry."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from lbstudy.observation.records import ClientTally, ServerTally
+
+
+def client_tally(pod: str, log: Path) -> ClientTally | None:
+    """Read what a client pod counted; None when it ended before it could say."""
+    for event in _events(log):
+        if event.get("event") == "finished":
+            return ClientTally(client=pod, **event["tally"])
+    return None
+
+
+def server_tally(pod: str, log: Path) -> ServerTally:
+    """Read what a server pod counted; ``by_code`` is None when it ended before it could say."""
+    for event in _events(log):
+        if event.get("event") == "stopped":
+            return ServerTally(server=pod, by_code=event["answered"])
+    return ServerTally(server=pod, by_code=None)
+
+
+def last_error(log: Path) -> str:
+    """Return the last line that a program wrote to its standard error; "" when there is none."""
+    lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
+    return lines[-1] if lines else ""
+
+
+def _events(log: Path) -> Iterator[dict[str, Any]]:
+    if not log.exists():
+        return
+    with log.open(encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            if line.startswith("{") and line.endswith("\n"):
+                event = json.loads(line)
+                if isinstance(event, dict):
+                    yield event

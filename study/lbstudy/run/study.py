@@ -1,0 +1,159 @@
+"""A run: servers and clients up, the timeline played, everything down again, the result written."""
+
+import asyncio
+import signal
+import time
+from collections.abc import Sequence
+from contextlib import AsyncExitStack, suppress
+
+from lbstudy.live.view import View
+from lbstudy.platform.interface import Platform, PlatformError
+from lbstudy.platform.local.platform import LocalPlatform
+from lbstudy.result.build import build
+from lbstudy.result.model import Result
+from lbstudy.run.changes import ChangeLog
+from lbstudy.run.clock import until
+from lbstudy.run.plan import RunPlan
+from lbstudy.run.progress import Progress
+from lbstudy.run.record import record
+from lbstudy.run.specs import client_deployment, client_spec, server_deployment, server_spec
+from lbstudy.store.database import RunStore
+from lbstudy.store.live import Arrivals
+from lbstudy.store.receiver import Receiver
+from lbstudy.store.source import StoreSource
+from lbstudy.traces.emit import emit_changes
+
+STORE_FILE = "run.duckdb"
+_READY_WITHIN = 120.0  # s for the first servers of all settings to be Ready and in DNS
+_CLIENTS_NEED = 4.0  # s for the client processes to be up before their first RPC is due
+
+
+def run_study(plan: RunPlan, view: View) -> Result:
+    """Run the study as planned, leave ``run.duckdb`` in ``plan.run_dir``, and return the result.
+
+    Raises:
+        PlatformError, StoreError: it could not be run; nothing is left running.
+        KeyboardInterrupt: interrupted (SIGINT, SIGTERM); nothing is left running, the store is closed.
+    """
+    with asyncio.Runner() as runner:
+        try:
+            runner.run(_interruptible(plan, view))
+        except asyncio.CancelledError:
+            raise KeyboardInterrupt from None
+        finally:
+            view.end()
+    return build(StoreSource(plan.run_dir / STORE_FILE))
+
+
+async def _interruptible(plan: RunPlan, view: View) -> None:
+    """Let SIGTERM end the run as Ctrl-C does."""
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    await _run(plan, view)
+
+
+async def _run(plan: RunPlan, view: View) -> None:
+    loop = asyncio.get_running_loop()
+    settings = [setting.name for setting in plan.settings]
+    progress = Progress(view, {server_deployment(name): name for name in settings})
+    title = f"{plan.scenario.name}: {', '.join(settings)} side by side" if len(settings) > 1 else settings[0]
+    view.begin(title, settings, plan.scenario.duration)
+
+    def on_spans(arrived: Sequence[Arrivals]) -> None:
+        # In a thread of the receiver; after the loop has closed nobody watches any more.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(progress.arrived, arrived)
+
+    async with AsyncExitStack() as stack:
+        store = RunStore.create(plan.run_dir / STORE_FILE)
+        stack.callback(store.close)
+        receiver = Receiver(store, on_spans=on_spans)
+        endpoint = receiver.start()
+        stack.callback(receiver.stop)
+        platform = LocalPlatform(
+            plan.run_dir,
+            seed=plan.seed,
+            propagation=plan.scenario.dns.propagation,
+            ttl=plan.scenario.dns.ttl,
+        )
+        stack.push_async_callback(platform.aclose)
+        changes = ChangeLog(progress.changed)
+        await platform.start()
+        following = asyncio.create_task(changes.follow(platform.changes()))
+        stack.callback(following.cancel)
+
+        time_zero = await _play(plan, platform, changes, endpoint, view)
+        view.stage("stopping the servers")
+        await platform.aclose()
+        await following
+        view.stage("writing the run down")
+        await record(plan, platform, store, changes.seen, time_zero)
+        if receiver.failure is not None:
+            raise receiver.failure
+        emit_changes(StoreSource.of(store), endpoint)
+
+
+async def _play(plan: RunPlan, platform: Platform, changes: ChangeLog, endpoint: str, view: View) -> float:
+    """Start everything, play the timeline; returns time zero, in seconds since the Unix epoch."""
+    first, *steps = plan.scenario.step
+    deployments = [server_deployment(setting.name) for setting in plan.settings]
+    view.stage(f"starting {first.servers * len(deployments)} servers")
+    for setting in plan.settings:
+        view.command(setting.name, first.servers)
+        await platform.create_servers(server_spec(plan, setting, endpoint))
+    try:
+        async with asyncio.timeout(_READY_WITHIN):
+            await asyncio.gather(*(changes.published(name, first.servers) for name in deployments))
+    except TimeoutError:
+        raise PlatformError(
+            f"the first {first.servers} servers of each setting were not Ready and in DNS within"
+            f" {_READY_WITHIN:.0f} s; what they said is in {plan.run_dir / 'logs'}"
+        ) from None
+
+    view.stage("starting the clients")
+    start_at = time.time() + _CLIENTS_NEED
+    for setting in plan.settings:
+        await platform.start_client(client_spec(plan, setting, endpoint, start_at))
+    ticking = asyncio.create_task(_tick(view, start_at))
+    try:
+        ended = asyncio.gather(
+            *(_client(plan, platform, client_deployment(setting.name)) for setting in plan.settings)
+        )
+        playing = asyncio.ensure_future(_scale(plan, platform, view, start_at))
+        done, _ = await asyncio.wait({ended, playing}, return_when=asyncio.FIRST_EXCEPTION)
+        for task in done:
+            task.result()
+        await playing
+    finally:
+        ticking.cancel()
+        for task in (ended, playing):
+            task.cancel()
+    return start_at
+
+
+async def _scale(plan: RunPlan, platform: Platform, view: View, start_at: float) -> None:
+    view.stage("waiting for the load to start")
+    await until(start_at)
+    view.stage("load runs")
+    for step in plan.scenario.step[1:]:
+        await until(start_at + step.at)
+        for setting in plan.settings:
+            view.command(setting.name, step.servers)
+        await asyncio.gather(
+            *(platform.scale(server_deployment(setting.name), step.servers) for setting in plan.settings)
+        )
+    await until(start_at + plan.scenario.duration)
+    view.stage("waiting for the last answers")
+
+
+async def _client(plan: RunPlan, platform: Platform, name: str) -> None:
+    status = await platform.wait_client(name)
+    if status != 0:
+        raise PlatformError(f"the client {name} ended with status {status}; see {plan.run_dir / 'logs'}")
+
+
+async def _tick(view: View, start_at: float) -> None:
+    while True:
+        view.clock(time.time() - start_at)
+        await asyncio.sleep(0.25)
