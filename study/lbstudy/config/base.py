@@ -15,7 +15,7 @@ Seconds = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Int = StrictInt
 Str = StrictStr
 NAME_PATTERN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
-"""A DNS label (RFC 1123), for pydantic (where $ is the text's end): names become parts of host and pod names."""
+"""A DNS label (RFC 1123), for pydantic (where $ is the text's end): names go into host and pod names."""
 
 
 class Table(BaseModel):

@@ -1,0 +1,205 @@
+"""The commands and their options; what they do is in a module each, imported when it is called for."""
+
+# Imports inside functions keep `lbstudy --help` and the shell's completion quick: gRPC, DuckDB and SciPy
+# take seconds together.
+# ruff: noqa: PLC0415
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lbstudy.cli.completion import complete_name, complete_scenario, complete_setting
+from lbstudy.cli.exit_code import ExitCode
+
+EXIT_CODES = (
+    "[bold]Exit codes[/bold]: 0 done; 1 error, or the run's ledger does not close; 2 options or files that"
+    " cannot be used; 3 an expectation of the scenario was not met (the report is written all the same);"
+    " 130 interrupted."
+)
+
+# A paragraph a line: typer keeps line ends as they are.
+_RUN_HELP = (
+    "Run a scenario under one or more settings, and write the report.\n\n"
+    "Servers and clients are processes on this machine, on loopback addresses; no root, no Docker."
+    " Progress goes to standard error, the summary (or, with --json, the result) to standard output.\n\n"
+    "The run's folder gets report.html, result.json, run.duckdb (all telemetry, for plain SQL), dns.jsonl"
+    " and logs/; while the run lasts, the folder's name ends in .partial."
+)
+
+
+def _epilog(*examples: str, after: str = "") -> str:
+    """Write examples below a command's help."""
+    lines = ["[bold]Examples[/bold]", *(f"  {example}" for example in examples)]
+    return "\n".join(lines + (["", after] if after else []))
+
+
+app = typer.Typer(
+    name="lbstudy",
+    help="Measures how a gRPC client reacts when its servers are scaled up and down.",
+    epilog=_epilog(
+        "lbstudy run                         80 s, two settings side by side",
+        "lbstudy run quick --setting stock   a first look, in a quarter of a minute",
+        "lbstudy report runs/…               the report again, from a stored run",
+        after=EXIT_CODES,
+    ),
+    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output instead of text.")]
+
+
+def execute(arguments: Sequence[str]) -> int:
+    """Parse the arguments and run what they name; returns the exit code, raises whatever goes wrong."""
+    command = typer.main.get_command(app)
+    code = command.main(args=list(arguments), prog_name="lbstudy", standalone_mode=False)
+    return code if isinstance(code, int) else ExitCode.OK
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"lbstudy {version('grpc-lb-study')}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _lbstudy(
+    context: typer.Context,
+    version: Annotated[  # noqa: ARG001 - its callback does it all
+        bool,
+        typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True),
+    ] = False,
+) -> None:
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@app.command(
+    help=_RUN_HELP,
+    epilog=_epilog(
+        "lbstudy run",
+        "lbstudy run --dry-run",
+        "lbstudy run quick --setting stock --out /tmp/first-look",
+        "lbstudy run ./mine.toml --setting stock --setting ./keepalive.toml",
+        "lbstudy run --json > result.json",
+        after=EXIT_CODES,
+    ),
+)
+def run(
+    scenario: Annotated[
+        str,
+        typer.Argument(
+            help="A built-in scenario's name or the path of a scenario file.",
+            show_default=True,
+            autocompletion=complete_scenario,
+        ),
+    ] = "scale",
+    setting: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--setting",
+            "-s",
+            metavar="NAME|FILE",
+            help="A built-in setting's name or the path of a setting file; several run side by side."
+            " Without any: stock and max-age.",
+            autocompletion=complete_setting,
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="DIR",
+            help="The run's folder, new or empty; by default runs/<time>-<scenario>.",
+        ),
+    ] = None,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, max=2**31 - 1, help="Seeds pod names and the phases of the load.")
+    ] = 0,
+    as_json: AsJson = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
+    ] = False,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="Report progress as plain lines, also on a terminal.")
+    ] = False,
+) -> int:
+    """Run a scenario; its help is ``_RUN_HELP``."""
+    from lbstudy.cli.run import Request, run_scenario
+
+    return run_scenario(
+        Request(
+            scenario=scenario,
+            settings=setting or [],
+            out=out,
+            seed=seed,
+            as_json=as_json,
+            dry_run=dry_run,
+            plain=plain,
+        )
+    )
+
+
+@app.command(
+    epilog=_epilog(
+        "lbstudy report runs/20261123-150000-scale",
+        "lbstudy report run.duckdb --out /tmp/again",
+        "lbstudy report runs/20261123-150000-scale --json | jq .verdict",
+        after=EXIT_CODES,
+    )
+)
+def report(
+    run: Annotated[Path, typer.Argument(help="A run's folder, or its run.duckdb.", show_default=False)],
+    as_json: AsJson = False,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", metavar="DIR", help="Where to write; by default the run's own folder."),
+    ] = None,
+) -> int:
+    """Measure a stored run again, and write report.html and result.json anew."""
+    from lbstudy.cli.report import report_run
+
+    return report_run(run, out=out, as_json=as_json)
+
+
+@app.command(
+    "list",
+    epilog=_epilog(
+        "lbstudy list",
+        "lbstudy list --copy scale .",
+        "lbstudy list --copy max-age ./mine.toml",
+        after="A copy is yours to edit: the comments in it explain every key. Then: lbstudy run ./scale.toml",
+    ),
+)
+def list_(
+    as_json: AsJson = False,
+    copy: Annotated[
+        tuple[str, Path] | None,
+        typer.Option(
+            "--copy",
+            metavar="NAME DEST",
+            help="Copy a built-in scenario or setting to a folder or a new file.",
+            autocompletion=complete_name,
+        ),
+    ] = None,
+) -> int:
+    """List the built-in scenarios and settings, or copy one to edit it."""
+    from lbstudy.cli import listing
+
+    if copy is not None:
+        return listing.copy_file(*copy, as_json=as_json)
+    return listing.show(as_json=as_json)
+
+
+@app.command(epilog=_epilog("lbstudy doctor", "lbstudy doctor --json", after=EXIT_CODES))
+def doctor(as_json: AsJson = False) -> int:
+    """Check what a run needs: what is here, and what is missing."""
+    from lbstudy.cli.doctor import examine
+
+    return examine(as_json=as_json)

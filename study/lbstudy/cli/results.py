@@ -1,0 +1,49 @@
+"""What becomes of a result: files, a summary, an exit code."""
+
+from pathlib import Path
+
+import typer
+from rich.console import Console
+
+from lbstudy.cli.exit_code import ExitCode
+from lbstudy.cli.failure import say
+from lbstudy.cli.files import replacing
+from lbstudy.report.html import render_html
+from lbstudy.report.json import write_json
+from lbstudy.report.terminal import print_summary
+from lbstudy.result.model import Result
+
+
+def write_results(result: Result, folder: Path) -> None:
+    """Write result.json and report.html, each whole or not at all. Raises OSError."""
+    with replacing(folder / "result.json") as partial:
+        write_json(result, partial)
+    with replacing(folder / "report.html") as partial:
+        partial.write_text(render_html(result), encoding="utf-8")
+
+
+def print_result(result: Result, folder: Path, *, as_json: bool) -> None:
+    """Print the summary, or the whole result, to standard output, and where the report is."""
+    if as_json:
+        typer.echo(result.model_dump_json(indent=2))
+        say(f"report: {folder / 'report.html'}")
+        return
+    print_summary(result, Console())
+    typer.echo(f"\nReport: {folder / 'report.html'}")
+
+
+def exit_code(result: Result) -> ExitCode:
+    """Judge the result, saying why where it is not simply done."""
+    if not result.ledger_closes:
+        for setting in result.settings:
+            for entry in setting.ledger.entries:
+                if not entry.closes:
+                    say(
+                        f"the ledger of {setting.name} does not close: {entry.name}:"
+                        f" {entry.left_count} ({entry.left}) against {entry.right_count} ({entry.right})"
+                    )
+        return ExitCode.ERROR
+    unmet = [expectation for expectation in result.expectations if not expectation.met]
+    for one in unmet:
+        say(f"expectation not met: {one.setting}: {one.measure}: expected {one.expected}, found {one.found}")
+    return ExitCode.UNMET if unmet else ExitCode.OK

@@ -1,0 +1,108 @@
+"""``lbstudy run``: from the command's options to a run's folder and an exit code."""
+
+import secrets
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+import typer
+
+from lbstudy.cli.exit_code import ExitCode
+from lbstudy.cli.failure import UsageError, say
+from lbstudy.cli.files import RunFolder, default_folder
+from lbstudy.cli.plan_text import plan_as_json, plan_as_text
+from lbstudy.config import Setting, load_scenario, load_setting, notes
+from lbstudy.live.view import View
+from lbstudy.run.plan import RunPlan
+
+DEFAULT_SETTINGS = ("stock", "max-age")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """The command's options."""
+
+    scenario: str
+    settings: Sequence[str]  # names or paths; none: the default ones
+    out: Path | None
+    seed: int
+    as_json: bool
+    dry_run: bool
+    plain: bool
+
+
+def run_scenario(request: Request) -> int:
+    """Do what the command asks for; returns the exit code.
+
+    Raises:
+        ConfigError, UsageError: for files and options that cannot be used.
+        PlatformError, StoreError, OSError: for what went wrong in the run.
+    """
+    plan = _plan(request)
+    for note in notes(plan.scenario, plan.settings):
+        say(f"note: {note}")
+    if request.dry_run:
+        typer.echo(plan_as_json(plan) if request.as_json else plan_as_text(plan))
+        return ExitCode.OK
+    return _carry_out(plan, request)
+
+
+def _plan(request: Request) -> RunPlan:
+    scenario = load_scenario(request.scenario)
+    settings = [load_setting(name) for name in request.settings or DEFAULT_SETTINGS]
+    _require_different_names(settings)
+    folder = request.out or default_folder(scenario.name, datetime.now().astimezone())
+    return RunPlan(
+        scenario=scenario,
+        settings=settings,
+        run_dir=folder,
+        run_id=f"{datetime.now().astimezone():%Y%m%d-%H%M%S}-{scenario.name}-{secrets.token_hex(3)}",
+        seed=request.seed,
+        command=shlex.join(["lbstudy", *sys.argv[1:]]),
+    )
+
+
+def _require_different_names(settings: Sequence[Setting]) -> None:
+    seen: dict[str, Setting] = {}
+    for setting in settings:
+        if setting.name in seen:
+            raise UsageError(
+                f"{setting.path}: name: expected a name that no other setting of this run has,"
+                f" found {setting.name}, as in {seen[setting.name].path}"
+            )
+        seen[setting.name] = setting
+
+
+def _carry_out(plan: RunPlan, request: Request) -> int:
+    # Only here: these bring in gRPC, DuckDB and SciPy.
+    from lbstudy.cli.results import exit_code, print_result, write_results  # noqa: PLC0415
+    from lbstudy.run.study import run_study  # noqa: PLC0415
+
+    folder = RunFolder(plan.run_dir)
+    folder.create()
+    try:
+        result = run_study(replace(plan, run_dir=folder.partial), _view(request))
+        write_results(result, folder.partial)
+        folder.finish()
+    except BaseException:
+        if folder.abandon():
+            say(f"what was recorded until then is in {folder.partial}")
+        raise
+    print_result(result, folder.path, as_json=request.as_json)
+    return exit_code(result)
+
+
+def _view(request: Request) -> View:
+    """Choose the live view: on a terminal a screen, elsewhere plain lines."""
+    if request.plain or not sys.stderr.isatty():
+        from lbstudy.live.lines import Lines  # noqa: PLC0415 - one of the two is enough
+
+        return Lines(sys.stderr)
+    from rich.console import Console  # noqa: PLC0415 - the same
+
+    from lbstudy.live.screen import Screen  # noqa: PLC0415 - the same
+
+    return Screen(Console(stderr=True))
