@@ -1,0 +1,180 @@
+"""One offline HTML file from a Result: no script, no font, nothing that is not in the file."""
+
+import base64
+import gzip
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from lbstudy.report import figures
+from lbstudy.report.charts import (
+    distribution,
+    latency,
+    marks,
+    svg,
+    swatch,
+    texture,
+    timeline,
+    usage,
+    waterfall,
+)
+from lbstudy.report.comparison import comparison, failed, sent
+from lbstudy.report.palette import Palette
+from lbstudy.result.model import PhaseDistribution, Result, SettingResult
+
+UNFOLDED = 10
+"""Longer lists are folded away after so many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server as the legend shows it."""
+
+    name: str
+    number: int
+    swatch: Markup
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """The distribution of one phase."""
+
+    label: str
+    span: str
+    part: PhaseDistribution
+    chart: Markup
+
+
+@dataclass(frozen=True, slots=True)
+class SettingView:
+    """One setting, and its charts."""
+
+    setting: SettingResult
+    servers: dict[str, Server]
+    sent: int
+    failed: int
+    timeline: Markup
+    histograms: list[Histogram]
+    latency_over_time: Markup
+    latency_histogram: Markup
+    usage: list[tuple[usage.Quantity, Markup]]
+    idle: frozenset[str]
+    added: list[waterfall.Waterfall]
+    removed: list[waterfall.Waterfall]
+
+
+def render_html(result: Result) -> str:
+    """The report as one HTML document; its text is UTF-8 and everything from outside is escaped."""
+    style = _style()
+    return (
+        _environment()
+        .get_template("report.html")
+        .render(
+            result=result,
+            views=_views(result),
+            rows=comparison(result),
+            axes={
+                "added": waterfall.axis(waterfall.added_scale(result.settings)),
+                "removed": waterfall.axis(waterfall.removed_scale(result.settings)),
+            },
+            definitions=svg.join([marks.definitions(), texture.definitions()]),
+            style=Markup(style),  # noqa: S704  # our own file, in which there is no "<"
+            style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
+            data=_data(result),
+            unfolded=UNFOLDED,
+        )
+    )
+
+
+def _views(result: Result) -> list[SettingView]:
+    settings = result.settings
+    x = timeline.time_scale(settings)
+    servers, requests = timeline.server_scale(settings), timeline.request_scale(settings)
+    errors, shares = timeline.error_scale(settings), distribution.share_scale(settings)
+    latencies, (durations, counts) = latency.latency_scale(settings), latency.histogram_scales(settings)
+    used = {q.title: usage.usage_scale(settings, q) for q in usage.QUANTITIES}
+    added, removed = waterfall.added_scale(settings), waterfall.removed_scale(settings)
+    views = []
+    for setting in settings:
+        palette = Palette(setting.servers)
+        views.append(
+            SettingView(
+                setting=setting,
+                servers=_servers(setting, palette),
+                sent=sent(setting),
+                failed=failed(setting),
+                timeline=timeline.timeline(setting, palette, x, servers, requests, errors),
+                histograms=[
+                    Histogram(
+                        label=phase.label,
+                        span=f"{figures.tick(phase.start)} to {figures.tick(phase.end)} s",
+                        part=part,
+                        chart=distribution.phase_histogram(phase, part, palette, shares),
+                    )
+                    for part in setting.distribution.phases
+                    for phase in setting.phases
+                    if phase.index == part.phase
+                ],
+                latency_over_time=latency.latency_over_time(setting, x, latencies),
+                latency_histogram=latency.latency_histogram(
+                    setting.latency.histogram, setting.name, durations, counts
+                ),
+                usage=[
+                    (q, usage.usage_over_time(setting, q, palette, x, used[q.title]))
+                    for q in usage.QUANTITIES
+                ],
+                idle=frozenset(u.server for u in setting.utilisation.servers if usage.is_idle(u)),
+                added=[waterfall.added_waterfall(a, added) for a in setting.adaptability.added],
+                removed=[waterfall.removed_waterfall(r, removed) for r in setting.adaptability.removed],
+            )
+        )
+    return views
+
+
+def _servers(setting: SettingResult, palette: Palette) -> dict[str, Server]:
+    notes: dict[str, list[str]] = {}
+    for added in setting.adaptability.added:
+        notes.setdefault(added.server, []).append(f"added at {figures.tick(round(added.command, 1))} s")
+    for removed in setting.adaptability.removed:
+        notes.setdefault(removed.server, []).append(f"removed at {figures.tick(round(removed.command, 1))} s")
+    return {
+        name: Server(
+            name=name,
+            number=palette.number(name),
+            swatch=swatch.swatch(palette.look(name)),
+            note=", ".join(notes.get(name, ["there from the start"])),
+        )
+        for name in setting.servers
+    }
+
+
+def _data(result: Result) -> str:
+    """The result as a ``data:`` URI, packed: the same bytes for the same result."""
+    packed = gzip.compress(result.model_dump_json().encode(), mtime=0)
+    return "data:application/gzip;base64," + base64.b64encode(packed).decode()
+
+
+@cache
+def _style() -> str:
+    return resources.files("lbstudy.report").joinpath("style.css").read_text(encoding="utf-8")
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("lbstudy.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    for name in (
+        "seconds delay instant count percent rate index p_value cores memory tick".split()  # noqa: SIM905
+    ):
+        environment.filters[name] = getattr(figures, name)
+    return environment
