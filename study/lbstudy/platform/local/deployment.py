@@ -61,10 +61,9 @@ class Deployment:
 
     def surplus(self) -> list[Pod]:
         """The pods to remove: those that are not Ready yet, then the youngest, as a ReplicaSet does."""
-        counted = [pod for pod in self.pods if pod.counts]
-        excess = len(counted) - self.replicas
-        # Stable sorts: among equals, the order of creation decides.
-        return sorted(reversed(counted), key=lambda pod: pod.ready)[: max(0, excess)]
+        counted = [pod for pod in reversed(self.pods) if pod.counts]
+        counted.sort(key=lambda pod: pod.ready)  # stable: among equals, the youngest stays first
+        return counted[: max(0, len(counted) - self.replicas)]
 
     def died(self, pod: Pod, now: float) -> float:
         """A pod ended without being told to: returns the seconds to wait before it is replaced.

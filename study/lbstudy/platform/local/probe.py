@@ -5,8 +5,9 @@ import time
 from dataclasses import dataclass
 
 import grpc
-from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2
 
+WATCH = f"/{health_pb2.DESCRIPTOR.services_by_name['Health'].full_name}/Watch"
 FIRST_PAUSE = 0.005  # s between attempts
 LONGEST_PAUSE = 0.05
 
@@ -25,11 +26,13 @@ async def wait_serving(address: str, port: int) -> Serving:
     The watch ends there: a standing one would be an RPC in flight of the pod under study.
     """
     pause = FIRST_PAUSE
+    not_yet = time.time_ns()
     while True:
         attempt = time.time_ns()
         if await _listens(address, port) and await _serves(f"{address}:{port}"):
             now = time.time_ns()
-            return Serving(now, (now - attempt) / 1e9 + (pause if pause > FIRST_PAUSE else 0))
+            return Serving(now, (now - not_yet) / 1e9)
+        not_yet = attempt
         await asyncio.sleep(pause)
         pause = min(pause * 1.5, LONGEST_PAUSE)
 
@@ -47,7 +50,12 @@ async def _listens(address: str, port: int) -> bool:
 async def _serves(target: str) -> bool:
     options = [("grpc.use_local_subchannel_pool", 1), ("grpc.enable_http_proxy", 0)]
     async with grpc.aio.insecure_channel(target, options=options) as channel:
-        call = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
+        watch = channel.unary_stream(
+            WATCH,
+            request_serializer=health_pb2.HealthCheckRequest.SerializeToString,
+            response_deserializer=health_pb2.HealthCheckResponse.FromString,
+        )
+        call = watch(health_pb2.HealthCheckRequest())
         try:
             async for response in call:
                 if response.status == health_pb2.HealthCheckResponse.SERVING:

@@ -1,0 +1,38 @@
+"""The pods' programs and their arguments. Pure."""
+
+from collections.abc import Mapping
+
+from lbstudy.platform.interface import ClientSpec, ServerSpec
+from lbstudy.platform.local.addresses import PORT
+
+SERVER_MODULE = "greeter.server"
+CLIENT_MODULE = "greeter.client"
+
+
+def server_args(spec: ServerSpec, address: str) -> list[str]:
+    """The arguments of a server pod on an address."""
+    return [
+        *("--address", f"{address}:{PORT}"),
+        *("--work", repr(spec.work)),
+        *("--drain-wait", repr(spec.drain_wait), "--drain-grace", repr(spec.drain_grace)),
+        *_channel_args(spec.channel_args),
+    ]
+
+
+def client_args(spec: ClientSpec, target: str) -> list[str]:
+    """The arguments of a client pod that calls a target."""
+    return [
+        *("--target", target, "--clients", str(spec.clients), "--rate", repr(spec.rate)),
+        *("--timeout", repr(spec.timeout), "--start-at", repr(spec.start_at)),
+        *("--duration", repr(spec.duration), f"--seed={spec.seed}"),
+        *([] if spec.service_config is None else ["--service-config", spec.service_config]),
+        *_channel_args(spec.channel_args),
+    ]
+
+
+def _channel_args(args: Mapping[str, int | str | bool]) -> list[str]:
+    # gRPC has no booleans: they are integers.
+    return [
+        f"--channel-arg={key}={int(value) if isinstance(value, bool) else value}"
+        for key, value in args.items()
+    ]
