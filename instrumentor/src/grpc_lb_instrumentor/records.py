@@ -22,7 +22,7 @@ class Cause(StrEnum):
     """What made the channel resolve, where that can be told."""
 
     FIRST = "first"  # the channel's first resolution
-    CONNECTION_LOST = "connection_lost"  # a subchannel of it broke, or failed to connect, since the last one
+    CONNECTION_LOST = "connection_lost"  # a subchannel of it was broken at some time since the last one
     RETRY = "retry"  # the last resolution failed, and the channel's back-off has run out
     UNKNOWN = "unknown"
 
@@ -64,3 +64,4 @@ class SubchannelEvent:
     state: SubchannelState
     at: int
     previous: SubchannelState | None = None
+    target: str = ""  # of its channel, as the application gave it

@@ -1,0 +1,1 @@
+"""Subchannels, from gRPC's own channelz trace, read within the process."""
