@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import grpc
 from grpc_health.v1 import health_pb2
 
-WATCH = f"/{health_pb2.DESCRIPTOR.services_by_name['Health'].full_name}/Watch"
+CHECK = f"/{health_pb2.DESCRIPTOR.services_by_name['Health'].full_name}/Check"
 FIRST_PAUSE = 0.005  # s between attempts
 LONGEST_PAUSE = 0.05
+CHECK_TIMEOUT = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +22,10 @@ class Serving:
 
 
 async def wait_serving(address: str, port: int) -> Serving:
-    """Wait until the health service (grpc.health.v1 Watch) says SERVING, however long that takes.
+    """Wait until the health service (grpc.health.v1, Check) says SERVING, however long that takes.
 
-    The watch ends there: a standing one would be an RPC in flight of the pod under study.
+    Check, as Kubernetes' probes do, and not Watch: a standing watch would be an RPC in flight of the pod
+    under study, and opentelemetry-instrumentation-grpc 0.66b2 breaks Watch in a grpc.aio server.
     """
     pause = FIRST_PAUSE
     not_yet = time.time_ns()
@@ -50,18 +52,13 @@ async def _listens(address: str, port: int) -> bool:
 async def _serves(target: str) -> bool:
     options = [("grpc.use_local_subchannel_pool", 1), ("grpc.enable_http_proxy", 0)]
     async with grpc.aio.insecure_channel(target, options=options) as channel:
-        watch = channel.unary_stream(
-            WATCH,
+        check = channel.unary_unary(
+            CHECK,
             request_serializer=health_pb2.HealthCheckRequest.SerializeToString,
             response_deserializer=health_pb2.HealthCheckResponse.FromString,
         )
-        call = watch(health_pb2.HealthCheckRequest())
         try:
-            async for response in call:
-                if response.status == health_pb2.HealthCheckResponse.SERVING:
-                    return True
+            response = await check(health_pb2.HealthCheckRequest(), timeout=CHECK_TIMEOUT)
         except grpc.aio.AioRpcError:
             return False
-        finally:
-            call.cancel()
-    return False
+    return response.status == health_pb2.HealthCheckResponse.SERVING
