@@ -1,7 +1,6 @@
 """A run: servers and clients up, the timeline played, everything down again, the result written."""
 
 import asyncio
-import signal
 import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
@@ -33,24 +32,13 @@ def run_study(plan: RunPlan, view: View) -> Result:
 
     Raises:
         PlatformError, StoreError: it could not be run; nothing is left running.
-        KeyboardInterrupt: interrupted (SIGINT, SIGTERM); nothing is left running, the store is closed.
+        KeyboardInterrupt: interrupted; nothing is left running, the store is closed.
     """
-    with asyncio.Runner() as runner:
-        try:
-            runner.run(_interruptible(plan, view))
-        except asyncio.CancelledError:
-            raise KeyboardInterrupt from None
-        finally:
-            view.end()
+    try:
+        asyncio.run(_run(plan, view))
+    finally:
+        view.end()
     return build(StoreSource(plan.run_dir / STORE_FILE))
-
-
-async def _interruptible(plan: RunPlan, view: View) -> None:
-    """Let SIGTERM end the run as Ctrl-C does."""
-    task = asyncio.current_task()
-    assert task is not None
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    await _run(plan, view)
 
 
 async def _run(plan: RunPlan, view: View) -> None:
