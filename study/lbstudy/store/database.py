@@ -3,7 +3,7 @@
 import contextlib
 import json
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -40,6 +40,8 @@ from lbstudy.store.schema import (
 _CONFIG: Final = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
 _WRITER: Final = {**_CONFIG, "threads": "1"}
 _READER: Final = {**_CONFIG, "threads": "2", "memory_limit": "512MB"}
+
+Parameters = Mapping[str, object]
 
 
 class RunStore:
@@ -111,7 +113,7 @@ class RunStore:
 
     def meta(self, key: str) -> Any:  # noqa: ANN401 - whatever JSON holds
         """The value kept under a key; None when there is none."""
-        rows = self.query("SELECT value FROM meta WHERE key = ?", [key])
+        rows = self.query("SELECT value FROM meta WHERE key = $key", {"key": key})
         return json.loads(rows[0][0]) if rows else None
 
     def add_resources(self, rows: Sequence[ResourceRow]) -> None:
@@ -150,15 +152,15 @@ class RunStore:
         """Add the DNS server's log (``LookupRow.from_log`` makes rows of its lines)."""
         self._insert((DNS_LOOKUPS, list(lookups)))
 
-    def query(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        """The rows that a statement gives."""
+    def query(self, sql: str, parameters: Parameters | None = None) -> list[tuple[Any, ...]]:
+        """The rows that a statement gives; ``$name`` in it stands for ``parameters["name"]``."""
         with self._lock, self._errors("cannot be read"):
-            return self._connection.execute(sql, list(parameters)).fetchall()
+            return self._connection.execute(sql, dict(parameters or {})).fetchall()
 
-    def columns(self, sql: str, parameters: Sequence[object] = ()) -> dict[str, Any]:
+    def columns(self, sql: str, parameters: Parameters | None = None) -> dict[str, Any]:
         """The result of a statement as numpy arrays, by column; masked where there are NULLs."""
         with self._lock, self._errors("cannot be read"):
-            return self._connection.execute(sql, list(parameters)).fetchnumpy()
+            return self._connection.execute(sql, dict(parameters or {})).fetchnumpy()
 
     def close(self) -> None:
         """Write everything to the one file and close it. May be called twice."""

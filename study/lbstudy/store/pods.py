@@ -1,0 +1,99 @@
+"""From a platform's changes to the commands given and the life of each server pod. Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from lbstudy.observation.records import PodLife, ScaleCommand
+from lbstudy.platform.interface import ChangeKind
+
+
+@dataclass(frozen=True, slots=True)
+class SeenChange:
+    """A change of one Deployment, in seconds since time zero."""
+
+    at: float
+    kind: str
+    pod: str | None
+    address: str | None
+    detail: str
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Walks the changes in order of time.
+
+    A command from N to M > N brings the first M − N pods that are created after it; one to M < N takes the
+    first N − M that are terminated after it. What exceeds these numbers nobody commanded: a pod that takes
+    the place of one that died, and the tear-down at the end.
+    """
+
+    commands: list[ScaleCommand] = field(default_factory=list)
+    lives: dict[str, dict[str, Any]] = field(default_factory=dict)  # pod → PodLife's fields
+    to_come: list[float] = field(default_factory=list)  # the commands that still bring a pod, oldest first
+    to_go: list[float] = field(default_factory=list)
+
+    def scale(self, change: SeenChange) -> None:
+        servers = int(change.detail)
+        before = self.commands[-1].servers if self.commands else 0
+        self.commands.append(ScaleCommand(change.at, servers))
+        waiting = self.to_come if servers > before else self.to_go
+        waiting.extend([change.at] * abs(servers - before))
+
+    def created(self, pod: str, change: SeenChange) -> None:
+        commanded = self.to_come.pop(0) if self.to_come else change.at
+        self.lives[pod] = {"name": pod, "address": "", "commanded": commanded, "created": change.at}
+
+    def terminating(self, pod: str, change: SeenChange) -> None:
+        commanded = self.to_go.pop(0) if self.to_go else None
+        self.lives[pod] |= {"terminating": change.at, "removal_commanded": commanded}
+
+
+_STAGES: Mapping[str, str] = {
+    ChangeKind.STARTED: "started",
+    ChangeKind.READY: "ready",
+    ChangeKind.PUBLISHED: "published",
+    ChangeKind.UNPUBLISHED: "unpublished",
+    ChangeKind.EXITED: "exited",
+}
+
+
+def read_changes(changes: Iterable[SeenChange]) -> tuple[tuple[ScaleCommand, ...], tuple[PodLife, ...]]:
+    """The scale commands, and the pods' lives in order of creation.
+
+    The first command is the initial number of servers: where the platform did not tell of one, it is what
+    was created before the first command that it told of.
+    """
+    ordered = sorted(changes, key=lambda change: change.at)
+    reader = _Reader()
+    initial = _initial(ordered)
+    if initial is not None:
+        reader.scale(initial)
+    for change in ordered:
+        if change.kind == ChangeKind.SCALE:
+            reader.scale(change)
+            continue
+        if change.pod is None:
+            continue
+        if change.kind == ChangeKind.CREATED:
+            reader.created(change.pod, change)
+        elif change.pod not in reader.lives:
+            continue
+        elif change.kind == ChangeKind.TERMINATING:
+            reader.terminating(change.pod, change)
+        elif change.kind in _STAGES:
+            reader.lives[change.pod].setdefault(_STAGES[change.kind], change.at)
+        if change.address:
+            reader.lives[change.pod]["address"] = change.address
+    return tuple(reader.commands), tuple(PodLife(**life) for life in reader.lives.values())
+
+
+def _initial(ordered: list[SeenChange]) -> SeenChange | None:
+    """A command in place of the one that the platform did not tell of; None when it told of it."""
+    before = []
+    for change in ordered:
+        if change.kind == ChangeKind.SCALE:
+            break
+        if change.kind == ChangeKind.CREATED:
+            before.append(change.at)
+    return SeenChange(before[0], ChangeKind.SCALE, None, None, str(len(before))) if before else None
