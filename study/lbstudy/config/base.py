@@ -35,6 +35,14 @@ class Origin:
 class Document(Table):
     """A whole file."""
 
+    name: Str = Field(
+        min_length=1,
+        # A server's pod is greeter-<setting>-<10 characters>-<5 characters>, and a DNS label has at most 63.
+        max_length=38,
+        pattern=NAME_PATTERN,
+        description="a name of lower-case letters, digits and hyphens, at most 38 characters",
+    )
+    description: Str = Field(default="", max_length=2000, description="a text of at most 2000 characters")
     _origin: Origin | None = PrivateAttr(default=None)
 
     @property

@@ -89,13 +89,6 @@ class Expectation(Table):
 class Scenario(Document):
     """A scenario file."""
 
-    name: Str = Field(
-        min_length=1,
-        max_length=38,
-        pattern=NAME_PATTERN,
-        description="a name of lower-case letters, digits and hyphens, at most 38 characters",
-    )
-    description: Str = Field(default="", max_length=2000, description="a text of at most 2000 characters")
     duration: Seconds = Field(
         gt=0, le=MAX_DURATION, description="seconds, above 0 and up to 86400: how long the load lasts"
     )

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, JsonValue, model_validator
 
 from lbstudy.config.arguments import ChannelArguments, ServerArguments
-from lbstudy.config.base import NAME_PATTERN, Document, Seconds, Str, Table
+from lbstudy.config.base import Document, Seconds, Table
 
 Policy = Literal["pick_first", "round_robin", "weighted_round_robin"]
 DEFAULT_POLICY: Policy = "round_robin"
@@ -45,14 +45,6 @@ class Drain(Table):
 class Setting(Document):
     """A setting file."""
 
-    name: Str = Field(
-        min_length=1,
-        # A pod is greeter-<name>-<10 characters>-<5 characters>, and a DNS label has at most 63.
-        max_length=38,
-        pattern=NAME_PATTERN,
-        description="a name of lower-case letters, digits and hyphens, at most 38 characters",
-    )
-    description: Str = Field(default="", max_length=2000, description="a text of at most 2000 characters")
     policy: Policy | None = Field(
         default=None,
         description='"pick_first", "round_robin" or "weighted_round_robin" (others through [service_config])',
