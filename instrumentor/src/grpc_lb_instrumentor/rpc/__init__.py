@@ -1,0 +1,1 @@
+"""What client and server have in common, and the client's side: spans, metadata, durations."""
