@@ -77,7 +77,7 @@ def latency_histogram(histogram: Histogram, name: str, x: Log, y: Log) -> Markup
         plot.y_axis(3, "RPCs (log)"),
         *bars,
         *empty,
-        plot.x_axis("latency, ms (log)", 5),
+        plot.x_axis("latency, ms (log)", 5, thin=False),
     )
 
 

@@ -15,6 +15,10 @@ DNS_KINDS = frozenset({"published", "unpublished"})
 
 NEAR = 0.02
 """Events of one shape that lie no further apart than this part of the axis share one mark."""
+LABEL_ROOM = 0.15
+"""The part of the axis that a label needs."""
+GAP = "\u00a0" * 3
+"""Between a mark and its label."""
 NAMED = 4
 """With more servers than these in a mark, it tells their number instead of naming them."""
 
@@ -66,17 +70,34 @@ def clusters(events: Sequence[TimelineEvent], x: Scale) -> list[list[TimelineEve
     return groups
 
 
-def mark(group: list[TimelineEvent], palette: Palette, plot: Plot, y: float) -> Markup:
-    """One mark for a group; those of servers are labelled with the servers' numbers."""
-    at = plot.at(group[0].at)
-    shown = use(shape_of(group[0]), at, y, svg.tooltip("\n".join(map(_describe, group))))
+def lane(events: Sequence[TimelineEvent], palette: Palette, plot: Plot, y: float) -> Markup:
+    """All marks of a lane; those of servers are labelled with the servers' numbers.
+
+    Where marks of one shape stand too close for a label each, the last one's label is for all of them.
+    """
+    parts = []
+    waiting: dict[str, list[TimelineEvent]] = {}
+    groups = clusters(events, plot.x)
+    for i, group in enumerate(groups):
+        shape, x = shape_of(group[0]), plot.x(group[0].at)
+        parts.append(use(shape, plot.at(group[0].at), y, svg.tooltip("\n".join(map(_describe, group)))))
+        labelled = [*waiting.pop(shape, []), *group]
+        following = [g for g in groups[i + 1 :] if shape_of(g[0]) == shape]
+        if following and plot.x(following[0][0].at) - x < LABEL_ROOM:
+            waiting[shape] = labelled
+        else:
+            parts.append(_label(labelled, group[0].at, palette, plot, y))
+    return svg.join(parts)
+
+
+def _label(group: Sequence[TimelineEvent], at: float, palette: Palette, plot: Plot, y: float) -> Markup:
     numbers = sorted({palette.number(e.server) for e in group if e.server is not None})
     if not numbers:
-        return shown
+        return Markup("")
     label = ", ".join(map(str, numbers)) if len(numbers) <= NAMED else f"{len(numbers)} servers"
-    late = plot.x(group[0].at) > 0.8
-    padded = f"{label}\u00a0\u00a0\u00a0" if late else f"\u00a0\u00a0\u00a0{label}"
-    return shown + svg.text(padded, at, y + 4, "mark-label", "end" if late else "start")
+    late = plot.x(at) > 1 - LABEL_ROOM
+    padded = f"{label}{GAP}" if late else f"{GAP}{label}"
+    return svg.text(padded, plot.at(at), y + 4, "mark-label", "end" if late else "start")
 
 
 def _describe(event: TimelineEvent) -> str:

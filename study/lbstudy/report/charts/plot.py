@@ -103,14 +103,14 @@ class Plot:
             parts.append(svg.text(label, 0, self.top - 6, "caption"))
         return svg.join(parts)
 
-    def x_axis(self, label: str, target: int = 8) -> Markup:
-        """Ticks below the plot; every other label gives way in a narrow column."""
+    def x_axis(self, label: str, target: int = 9, *, thin: bool = True) -> Markup:
+        """Ticks below the plot; with ``thin`` every other one gives way in a narrow column."""
         bottom = self.bottom
         parts = [svg.element("line", x1="0", x2="100%", y1=bottom, y2=bottom, class_="axis")]
         ticks = self.x.ticks(target)
         step = ticks[1] - ticks[0] if len(ticks) > 1 else 1.0
         for value in ticks:
-            spare = " spare" if round(value / step) % 2 else ""
+            spare = " spare" if thin and round(value / step) % 2 else ""
             x = self.at(value)
             parts.append(svg.element("line", x1=x, x2=x, y1=bottom, y2=bottom + 4, class_=f"axis{spare}"))
             parts.append(svg.text(figures.tick(value), x, bottom + 16, f"tick{spare}", "middle"))

@@ -11,6 +11,8 @@ from lbstudy.result.model import Timeline
 
 ALL_LEVELS = 12
 """With more Ready servers than these only the first fair level is drawn: more would be a grey field."""
+LABEL_HEIGHT = 13.0
+"""px of a band that can hold its server's number."""
 
 
 def stacked_steps(line: Timeline, palette: Palette, plot: Plot) -> Markup:
@@ -32,17 +34,45 @@ def fair_levels(line: Timeline, plot: Plot) -> Markup:
     """Dashed lines at the multiples of the fair share: with even shares each band fills one gap."""
     totals = [sum(v) for v in zip(*line.requests.values(), strict=True)] or [0.0] * len(line.fair_share)
     servers = [round(t / f) if f else 0 for t, f in zip(totals, line.fair_share, strict=True)]
-    levels = []
-    for k in range(1, max(servers, default=0)):
-        if k > 1 and max(servers) > ALL_LEVELS:
-            break
-        points: list[tuple[float, float | None]] = []
-        for i, (fair, n) in enumerate(zip(line.fair_share, servers, strict=True)):
-            start = line.start + i * line.bucket
-            value = fair * k if fair and k < n else None
-            points += [(start, value), (start + line.bucket, value)]
-        levels.append(plot.line(points, "fair"))
-    return svg.join(levels)
+    most = max(servers, default=0)
+    levels = range(1, 2 if most > ALL_LEVELS else most)
+    paths = [_level(line, servers, k) for k in levels]
+    # Twice: a light line below keeps the dashes visible on dark bands.
+    return svg.join([plot.line(p, c) for p in paths for c in ("fair-halo", "fair")])
+
+
+def _level(line: Timeline, servers: Sequence[int], k: int) -> list[tuple[float, float | None]]:
+    """The k-th multiple of the fair share where there are more than k servers; level pieces only."""
+    points: list[tuple[float, float | None]] = []
+    before: float | None = None
+    for i, (fair, n) in enumerate(zip(line.fair_share, servers, strict=True)):
+        start = line.start + i * line.bucket
+        value = fair * k if fair and k < n else None
+        if value != before:
+            points.append((start, None))
+        points += [(start, value), (start + line.bucket, value)]
+        before = value
+    return points
+
+
+def band_labels(line: Timeline, palette: Palette, plot: Plot) -> Markup:
+    """Each server's number on its band, where its longest run is thick enough to hold it."""
+    base = [0.0] * len(line.errors)
+    labels = []
+    for server in sorted(line.requests, key=palette.number):
+        values = line.requests[server]
+        found = runs(values)
+        if found:
+            first, last = max(found, key=lambda run: run[1] - run[0])
+            middle = (first + last) // 2
+            thick = plot.height * plot.y(min(values[max(first, middle - 2) : middle + 3]))
+            if thick >= LABEL_HEIGHT:
+                look = palette.look(server)
+                y = plot.px(base[middle] + values[middle] / 2) + 4
+                at = plot.at(line.start + (middle + 0.5) * line.bucket)
+                labels.append(svg.text(str(look.number), at, y, f"on {look.colour}", "middle"))
+        base = [b + v for b, v in zip(base, values, strict=True)]
+    return svg.join(labels)
 
 
 def runs(values: Sequence[float]) -> list[tuple[int, int]]:

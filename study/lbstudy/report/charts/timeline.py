@@ -9,7 +9,7 @@ from lbstudy.report import figures
 from lbstudy.report.charts import marks, svg
 from lbstudy.report.charts.plot import X_AXIS, Plot, chart, stretched
 from lbstudy.report.charts.scale import Linear, Scale, from_zero
-from lbstudy.report.charts.stack import fair_levels, stacked_steps
+from lbstudy.report.charts.stack import band_labels, fair_levels, stacked_steps
 from lbstudy.report.palette import Palette
 from lbstudy.result.model import SettingResult, Timeline, TimelineEvent
 
@@ -66,9 +66,9 @@ def timeline(
         "From the top: scale commands; pods that became Ready or were terminated; addresses that came into "
         "DNS or left it; resolver updates of each client; addresses in the clients' lists against Ready "
         "servers; answered requests a second, stacked by server; failed requests a second.",
-        list_plot.y_axis(2, "Ready servers (filled), addresses in the clients’ lists (line)"),
-        request_plot.y_axis(3, "answered RPC/s, stacked by server; dashed: fair shares"),
-        error_plot.y_axis(1, "failed RPC/s"),
+        list_plot.y_axis(2, "servers Ready (filled), in clients’ lists (line)"),
+        request_plot.y_axis(3, "answered RPC/s by server; dashed: fair shares"),
+        error_plot.y_axis(2, "failed RPC/s"),
         stretched(
             height,
             _ready_area(line, list_plot),
@@ -76,6 +76,7 @@ def timeline(
             stacked_steps(line, palette, request_plot),
             fair_levels(line, request_plot),
         ),
+        band_labels(line, palette, request_plot),
         _failures(line, error_plot),
         *above,
         error_plot.x_axis("s since the load began"),
@@ -106,7 +107,7 @@ def _lane(caption: str, events: list[TimelineEvent], palette: Palette, plot: Plo
         [
             svg.text(caption, 0, top + 11, "caption"),
             svg.element("line", x1="0", x2="100%", y1=y, y2=y, class_="grid"),
-            *(marks.mark(group, palette, plot, y) for group in marks.clusters(events, plot.x)),
+            marks.lane(events, palette, plot, y),
         ]
     )
 

@@ -94,11 +94,7 @@ def added_waterfall(added: Added, x: Scale) -> Waterfall:
         censored = view.discovery is not None and view.discovery.seconds is None
         bar = _bar(added, at, CLIENT_ADDED, x, added.watched_until if censored else None)
         rows.append(Row(view.client, figures.delay(view.discovery), censored, bar))
-    note = (
-        "never Ready"
-        if ready is None
-        else f"Ready {figures.seconds(ready - added.command)} after the command"
-    )
+    note = "never Ready" if ready is None else f"Ready {_signed(ready - added.command)}"
     return Waterfall(added.server, note, rows, len(added.clients) - len(shown))
 
 

@@ -1,0 +1,100 @@
+"""The closing summary of a run, for a terminal of 80 columns or more, with or without colours."""
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from lbstudy.report import figures
+from lbstudy.report.comparison import Row, comparison
+from lbstudy.result.model import Change, Result, SettingResult
+
+LABEL_WIDTH = 22
+CELL_WIDTH = 16
+"""Columns of a setting's figures, the gap before them included."""
+
+
+def print_summary(result: Result, console: Console) -> None:
+    """Print the verdict, the settings side by side, a line for each change, and the ledger."""
+    console.print(Text(result.verdict.headline, style="bold"))
+    for point in result.verdict.points:
+        console.print(_item(point))
+    for table in _tables(result, console.width):
+        console.print()
+        console.print(table)
+    console.print()
+    for setting in result.settings:
+        _print_changes(setting, console)
+    for expectation in result.expectations:
+        sign, style = ("✓", "green") if expectation.met else ("✗ NOT MET", "bold red")
+        text = (
+            f"{expectation.setting}: {expectation.measure} {expectation.expected}, found {expectation.found}"
+        )
+        console.print(Text.assemble((f"{sign} ", style), text))
+    _print_ledger(result, console)
+
+
+def _item(text: str) -> Table:
+    """A point of a list, whose further lines are indented."""
+    grid = Table.grid(padding=(0, 1, 0, 0))
+    grid.add_row(Text("•"), Text(text))
+    return grid
+
+
+def _tables(result: Result, width: int) -> list[Table]:
+    """The comparison; so many settings a table as fit beside each other."""
+    fit = max(1, (width - LABEL_WIDTH) // CELL_WIDTH)
+    rows = comparison(result)
+    return [_table(result, rows, range(first, last)) for first, last in _spans(len(result.settings), fit)]
+
+
+def _spans(count: int, size: int) -> list[tuple[int, int]]:
+    return [(start, min(start + size, count)) for start in range(0, count, size)]
+
+
+def _table(result: Result, rows: Sequence[Row], columns: range) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_edge=False)
+    table.add_column("", no_wrap=True)
+    for i in columns:
+        # A setting's name may be of any length: it is cut rather than the figures.
+        table.add_column(Text(result.settings[i].name), justify="right", no_wrap=True, overflow="ellipsis")
+    for row in rows:
+        cells = [row.cells[i] for i in columns]
+        table.add_row(Text(row.label), *(Text(c.text, style="bold red" if c.bad else "") for c in cells))
+    return table
+
+
+def _print_changes(setting: SettingResult, console: Console) -> None:
+    for change in setting.adaptability.changes:
+        what = f"{change.before} → {change.after} servers at {figures.tick(round(change.at, 1))} s"
+        console.print(_item(f"{setting.name}, {what}: {'; '.join(_effects(setting, change))}"))
+
+
+def _effects(setting: SettingResult, change: Change) -> list[str]:
+    found = []
+    if change.added:
+        added = [a for a in setting.adaptability.added if a.server in change.added and a.command == change.at]
+        ready = sum(a.ready is not None for a in added)
+        missed = sum(s in setting.adaptability.undiscovered for s in change.added)
+        found.append(f"{ready} of {len(change.added)} Ready, {missed} never answered an RPC")
+    if change.removed:
+        found.append(f"{len(change.removed)} removed")
+    found.append(f"{figures.count(change.failed)} RPCs failed" if change.failed else "no RPC failed")
+    return found
+
+
+def _print_ledger(result: Result, console: Console) -> None:
+    if result.ledger_closes:
+        console.print(Text("✓ ledger closes: all counts agree", style="green"))
+        return
+    console.print(Text("✗ LEDGER DOES NOT CLOSE: some counts disagree", style="bold red"))
+    for setting in result.settings:
+        for entry in setting.ledger.entries:
+            if not entry.closes:
+                note = f" ({entry.note})" if entry.note else ""
+                text = (
+                    f"{setting.name}: {entry.left} {figures.count(entry.left_count)}, "
+                    f"{entry.right} {figures.count(entry.right_count)}{note}"
+                )
+                console.print(_item(text), style="red")
