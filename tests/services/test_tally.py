@@ -1,0 +1,38 @@
+from array import array
+from collections import Counter
+
+import pytest
+from greeter.client.tally import Tally, quantile
+
+
+def test_a_hand_worked_tally() -> None:
+    tally = Tally(
+        not_sent=1,
+        by_code=Counter(OK=3, UNAVAILABLE=1),
+        by_server=Counter({"pod-a": 2, "pod-b": 1}),
+        lateness=array("d", [0.004, 0.001, 0.002, 0.003]),
+    )
+
+    assert tally.report(elapsed=2.0) == {
+        "scheduled": 5,
+        "sent": 4,
+        "not_sent": 1,
+        "by_code": {"OK": 3, "UNAVAILABLE": 1},
+        "by_server": {"pod-a": 2, "pod-b": 1},
+        "offered_rate": 2.5,
+        "achieved_rate": 2.0,
+        "lateness_p50": 0.002,
+        "lateness_p99": 0.004,
+        "lateness_max": 0.004,
+    }
+
+
+def test_nothing_sent_makes_no_division_by_zero() -> None:
+    report = Tally().report(elapsed=0.0)
+
+    assert report["offered_rate"] == report["achieved_rate"] == report["lateness_max"] == 0.0
+
+
+@pytest.mark.parametrize(("q", "expected"), [(0.01, 1.0), (0.5, 50.0), (0.99, 99.0), (1.0, 100.0)])
+def test_quantiles_are_nearest_ranks(q: float, expected: float) -> None:
+    assert quantile([float(value) for value in range(1, 101)], q) == expected
