@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from grpc_lb_instrumentor import names
 
@@ -22,6 +22,7 @@ from lbstudy.observation.source import Expected, SettingInfo, Source
 from lbstudy.result.model import Provenance
 from lbstudy.store.database import RunStore
 from lbstudy.store.description import DescribedSetting, read_description
+from lbstudy.store.errors import StoreError
 from lbstudy.store.pods import SeenChange, read_changes
 from lbstudy.store.tables import RPC_SPANS, rpc_table, served_table, span_refs, usage_table
 
@@ -44,14 +45,29 @@ class StoreSource(Source):
     """Reads a run's file. Every method raises StoreError when the file cannot be read.
 
     Args:
-        store: the file's path, or the store where it is open already (it is left open).
+        path: the file.
+        store: where it is open already; it is left open then.
     """
 
-    def __init__(self, store: Path | RunStore) -> None:
-        self._owned = isinstance(store, Path)
-        self._store = RunStore.open(store) if isinstance(store, Path) else store
-        self._description = read_description(self._store)
+    def __init__(self, path: str | Path, *, store: RunStore | None = None) -> None:
+        self._owned = store is None
+        self._store = store if store is not None else RunStore.open(Path(path))
+        try:
+            self._description = read_description(self._store)
+        except StoreError:
+            self.close()
+            raise
         self._zero = self._description.time_zero_unix_nano
+
+    @classmethod
+    def of(cls, store: RunStore) -> Self:
+        """Read an open store, and leave it open."""
+        return cls(store.path, store=store)
+
+    @property
+    def time_zero_unix_nano(self) -> int:
+        """Time zero of all instants, in nanoseconds since the Unix epoch."""
+        return self._zero
 
     def close(self) -> None:
         """Close the file if it was opened here."""

@@ -7,7 +7,8 @@ import numpy as np
 from grpc_lb_instrumentor import names
 from numpy.typing import NDArray
 
-from lbstudy.observation.records import NO_SERVER, RpcTable, ServedTable, SpanRef, UsageTable
+from lbstudy.observation.records import RpcTable, ServedTable, SpanRef, UsageTable
+from lbstudy.observation.rpcs import linked_rows
 from lbstudy.store.database import RunStore
 
 Floats = NDArray[np.float64]
@@ -131,20 +132,6 @@ def usage_table(store: RunStore, setting: str, zero: int, servers: Sequence[str]
         active=_floats(found["active"]),
         inactivity_age=_floats(found["age"]),
     )
-
-
-FIRST_FAILURES = 50
-"""So many failed RPCs are linked, the first ones."""
-
-
-def linked_rows(rpcs: RpcTable) -> NDArray[np.int64]:
-    """The rows that a report links to: the first failures, each client's first OK of each server."""
-    failures = np.flatnonzero(rpcs.code != 0)[:FIRST_FAILURES]
-    answered = np.flatnonzero((rpcs.code == 0) & (rpcs.server != NO_SERVER))
-    answered = answered[np.argsort(rpcs.ended[answered], kind="stable")]
-    pairs = rpcs.server[answered].astype(np.int64) << 32 | rpcs.client[answered]
-    _, first = np.unique(pairs, return_index=True)
-    return np.concatenate([failures, answered[first]])
 
 
 def span_refs(store: RunStore, rpcs: RpcTable) -> dict[int, SpanRef]:

@@ -1,0 +1,65 @@
+"""Resolver updates against the DNS server's log.
+
+Each update that was answered must have a lookup of A records of its own, received while the update lasted.
+A resolution may cause more than one (a retry after a lost packet, a second one over TCP): what is left over
+is such a retry where it falls into an update, and otherwise a resolution that was not seen.
+"""
+
+from bisect import bisect_left, insort
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from grpc_lb_instrumentor.records import Outcome
+
+from lbstudy.observation.records import DnsLookup, Update
+
+TOLERANCE: Final = 0.05
+"""s, by which the stamps of two processes on one machine may differ."""
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """How updates and lookups go together."""
+
+    updates: int  # that were answered
+    matched: int  # of these, with a lookup of their own
+    repeated: int  # lookups more, within an update
+    unseen: int  # lookups within no update
+
+    @property
+    def made_up(self) -> int:
+        """Updates without a lookup."""
+        return self.updates - self.matched
+
+
+def match_lookups(updates: Sequence[Update], lookups: Sequence[DnsLookup]) -> Match:
+    """Give each answered update the earliest lookup that is free and lies within it.
+
+    The updates take their turn in the order in which they ended, so that as many as possible find one.
+    """
+    free = sorted(lookup.at for lookup in lookups if lookup.qtype == "A")
+    answered = sorted(
+        (update for update in updates if update.outcome != Outcome.TIMEOUT), key=lambda update: update.ended
+    )
+    matched = 0
+    for update in answered:
+        first = bisect_left(free, update.started - TOLERANCE)
+        if first < len(free) and free[first] <= update.ended + TOLERANCE:
+            del free[first]
+            matched += 1
+    repeated = _inside(free, updates)
+    return Match(len(answered), matched, repeated, len(free) - repeated)
+
+
+def _inside(lookups: Sequence[float], updates: Sequence[Update]) -> int:
+    """How many of the sorted instants fall into an update: a sweep from one to the next."""
+    starts = sorted((update.started, update.ended) for update in updates)
+    running: list[float] = []  # ends of the updates that have started, sorted
+    inside, following = 0, 0
+    for at in lookups:
+        while following < len(starts) and starts[following][0] - TOLERANCE <= at:
+            insort(running, starts[following][1])
+            following += 1
+        inside += bool(running) and running[-1] + TOLERANCE >= at
+    return inside

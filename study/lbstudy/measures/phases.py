@@ -1,0 +1,50 @@
+"""Phases: the time between two changes.
+
+A phase begins with the load, or with a scale command under load, and lasts until the next one or the load's
+end. Its *settled part* is its second half: by then a client that follows changes has followed this one. Its
+Ready set are the servers that were Ready for all of the settled part. An RPC belongs to the phase in which it
+was sent.
+"""
+
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lbstudy.measures.readiness import is_ready_throughout
+from lbstudy.observation.records import Lane
+from lbstudy.result.model import Phase
+
+
+def phases(lane: Lane) -> list[Phase]:
+    """The phases of a run, in order."""
+    servers = 0
+    for command in lane.commands:
+        if command.at <= 0:
+            servers = command.servers
+    starts = {0.0: f"{servers} server{'s' if servers != 1 else ''}"}
+    for command in lane.commands:
+        if 0 < command.at < lane.end:
+            starts[command.at] = f"{servers} → {command.servers} servers"
+            servers = command.servers
+    edges = [*starts, lane.end]
+    return [
+        Phase(
+            index=index,
+            start=start,
+            end=end,
+            label=label,
+            ready=[pod.name for pod in lane.pods if is_ready_throughout(pod, settled(start, end), end)],
+        )
+        for index, ((start, end), label) in enumerate(zip(pairwise(edges), starts.values(), strict=True))
+    ]
+
+
+def settled(start: float, end: float) -> float:
+    """When the settled part of a phase begins."""
+    return (start + end) / 2
+
+
+def phase_of(at: NDArray[np.float64], found: list[Phase]) -> NDArray[np.intp]:
+    """The index of the phase in which each instant lies; the first and the last take what lies outside."""
+    return np.searchsorted([phase.start for phase in found[1:]], at, side="right")

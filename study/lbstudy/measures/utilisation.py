@@ -1,0 +1,66 @@
+"""Measure 5, utilisation: how busy or idle each server was, as the server itself reported it.
+
+CPU is the growth of process.cpu.time (user and system) between two exports ÷ the time between them, in cores.
+Memory is the resident set. The *inactivity age* is the time since the server last finished an RPC, or since
+its start when it never did. Mean CPU, the largest inactivity age and the idle share are those of the load's
+time; the *idle share* is the share of the samples taken while the server was Ready in which it had not
+finished an RPC for more than 1 s. Samples go on after the server has left the clients' lists, while it runs.
+"""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lbstudy.measures.readiness import ready_until
+from lbstudy.observation.records import Lane
+from lbstudy.result.model import Usage, Utilisation
+
+Floats = NDArray[np.float64]
+
+IDLE_AFTER: Final = 1.0
+"""s without a finished RPC, from which on a server counts as idle."""
+MOST_SAMPLES: Final = 600
+"""Of a longer run every second, third … sample is shown; the figures are those of all."""
+
+
+def utilisation(lane: Lane) -> Utilisation:
+    """CPU, memory and inactivity age of each server."""
+    return Utilisation(servers=[_usage(lane, index) for index in range(len(lane.servers))])
+
+
+def _usage(lane: Lane, index: int) -> Usage:
+    pod, table = lane.pods[index], lane.usage
+    rows = np.flatnonzero(table.server == index)
+    at, cpu, memory, age = (
+        column[rows] for column in (table.at, table.cpu, table.memory, table.inactivity_age)
+    )
+    under_load = (at >= 0) & (at <= lane.end)
+    is_ready = under_load & ~np.isnan(age)
+    is_ready &= (at >= (pod.ready if pod.ready is not None else np.inf)) & (at < ready_until(pod))
+    shown = slice(None, None, max(-(-len(rows) // MOST_SAMPLES), 1))
+    return Usage(
+        server=lane.servers[index],
+        at=[float(value) for value in at[shown]],
+        cpu=_optional(cpu[shown]),
+        memory=_optional(memory[shown]),
+        inactivity_age=_optional(age[shown]),
+        cpu_mean=_mean(cpu[under_load]),
+        memory_max=_max(memory),
+        inactivity_max=_max(age[under_load]),
+        idle_share=_mean((age[is_ready] > IDLE_AFTER).astype(np.float64)),
+    )
+
+
+def _optional(values: Floats) -> list[float | None]:
+    return [None if np.isnan(value) else float(value) for value in values]
+
+
+def _mean(values: Floats) -> float | None:
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else None
+
+
+def _max(values: Floats) -> float | None:
+    known = values[~np.isnan(values)]
+    return float(known.max()) if len(known) else None
