@@ -4,6 +4,7 @@
 # take seconds together.
 # ruff: noqa: PLC0415
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -55,7 +56,10 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard out
 def execute(arguments: Sequence[str]) -> int:
     """Parse the arguments and run what they name; returns the exit code, raises whatever goes wrong."""
     command = typer.main.get_command(app)
-    code = command.main(args=list(arguments), prog_name="lbstudy", standalone_mode=False)
+    typed = shlex.join(["lbstudy", *arguments])
+    code = command.main(args=list(arguments), prog_name="lbstudy", standalone_mode=False, obj=typed)
+    if code == ExitCode.INTERRUPTED:  # what typer makes of it; no command returns this
+        raise KeyboardInterrupt
     return code if isinstance(code, int) else ExitCode.OK
 
 
@@ -91,6 +95,7 @@ def _lbstudy(
     ),
 )
 def run(
+    context: typer.Context,
     scenario: Annotated[
         str,
         typer.Argument(
@@ -142,6 +147,7 @@ def run(
             as_json=as_json,
             dry_run=dry_run,
             plain=plain,
+            command=str(context.obj),
         )
     )
 

@@ -64,9 +64,11 @@ def _line(error: BaseException) -> tuple[str | None, ExitCode]:
         return "out of memory", ExitCode.ERROR
     if isinstance(error, OSError):
         return _os_line(error), ExitCode.ERROR
-    from lbstudy.store.errors import StoreError  # noqa: PLC0415 - brings in DuckDB
+    # Only here: these bring in DuckDB and the result's models.
+    from lbstudy.report.json import ResultFileError  # noqa: PLC0415
+    from lbstudy.store.errors import StoreError  # noqa: PLC0415
 
-    return (str(error) if isinstance(error, StoreError) else None), ExitCode.ERROR
+    return (str(error) if isinstance(error, (StoreError, ResultFileError)) else None), ExitCode.ERROR
 
 
 def _usage_line(error: _ParserError) -> str:

@@ -64,9 +64,12 @@ def _query_arrives() -> float | None:
         server.settimeout(PROBE_TIMEOUT)
         started = time.monotonic()
         with grpc.insecure_channel(f"dns://127.0.0.1:{server.getsockname()[1]}/probe.invalid:1") as channel:
-            channel.subscribe(lambda _: None, try_to_connect=True)
+            probe: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary("/probe.Probe/Probe")
+            call = probe.future(b"", timeout=PROBE_TIMEOUT)
             try:
                 server.recvfrom(512)
             except TimeoutError:
                 return None
+            finally:
+                call.cancel()
             return time.monotonic() - started

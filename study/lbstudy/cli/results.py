@@ -15,9 +15,8 @@ from lbstudy.result.model import Result
 
 
 def write_results(result: Result, folder: Path) -> None:
-    """Write result.json and report.html, each whole or not at all. Raises OSError."""
-    with replacing(folder / "result.json") as partial:
-        write_json(result, partial)
+    """Write result.json and report.html, each whole or not at all. Raises ResultFileError, OSError."""
+    write_json(result, folder / "result.json")
     with replacing(folder / "report.html") as partial:
         partial.write_text(render_html(result), encoding="utf-8")
 

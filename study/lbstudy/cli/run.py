@@ -1,7 +1,6 @@
 """``lbstudy run``: from the command's options to a run's folder and an exit code."""
 
 import secrets
-import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -32,6 +31,7 @@ class Request:
     as_json: bool
     dry_run: bool
     plain: bool
+    command: str  # as the user typed it
 
 
 def run_scenario(request: Request) -> int:
@@ -61,7 +61,7 @@ def _plan(request: Request) -> RunPlan:
         run_dir=folder,
         run_id=f"{datetime.now().astimezone():%Y%m%d-%H%M%S}-{scenario.name}-{secrets.token_hex(3)}",
         seed=request.seed,
-        command=shlex.join(["lbstudy", *sys.argv[1:]]),
+        command=request.command,
     )
 
 
@@ -77,13 +77,13 @@ def _require_different_names(settings: Sequence[Setting]) -> None:
 
 
 def _carry_out(plan: RunPlan, request: Request) -> int:
-    # Only here: these bring in gRPC, DuckDB and SciPy.
-    from lbstudy.cli.results import exit_code, print_result, write_results  # noqa: PLC0415
-    from lbstudy.run.study import run_study  # noqa: PLC0415
-
     folder = RunFolder(plan.run_dir)
     folder.create()
     try:
+        # Only here: these bring in gRPC, DuckDB and SciPy.
+        from lbstudy.cli.results import exit_code, print_result, write_results  # noqa: PLC0415
+        from lbstudy.run.study import run_study  # noqa: PLC0415
+
         result = run_study(replace(plan, run_dir=folder.partial), _view(request))
         write_results(result, folder.partial)
         folder.finish()

@@ -1,0 +1,192 @@
+"""Runs the command with a stand-in for the study itself, so that each of its ends can be had at will.
+
+As a program: ``python stub_study.py END ARGUMENT…``, where END names a method of ``Ends``.
+"""
+
+import os
+import signal
+import sys
+import types
+from pathlib import Path
+
+from lbstudy.live.view import View
+from lbstudy.platform.interface import PlatformError
+from lbstudy.result.model import (
+    Adaptability,
+    DelaySummary,
+    Distribution,
+    Entry,
+    Errors,
+    Expectation,
+    Histogram,
+    Latency,
+    Ledger,
+    Provenance,
+    Quantiles,
+    Result,
+    SettingResult,
+    Timeline,
+    Utilisation,
+    Verdict,
+)
+from lbstudy.run.plan import RunPlan
+from lbstudy.store.errors import StoreError
+
+NO_DELAY = DelaySummary(count=0, censored=0, median=None, p95=None, largest=None)
+NO_RPCS = Quantiles(count=0, p50=None, p90=None, p99=None, largest=None, sent_p50=None, sent_p99=None)
+
+
+def result(plan: RunPlan, *, met: bool = True, closes: bool = True) -> Result:
+    """The smallest result of a plan that all renderers take."""
+    return Result(
+        provenance=Provenance(
+            run_id=plan.run_id,
+            scenario=plan.scenario.name,
+            scenario_description=plan.scenario.description,
+            scenario_toml=plan.scenario.toml,
+            settings_toml={setting.name: setting.toml for setting in plan.settings},
+            command=plan.command,
+            started="2026-11-23T15:00:00Z",
+            duration=plan.scenario.duration,
+            seed=plan.seed,
+            platform="local",
+            machine={},
+            versions={},
+        ),
+        verdict=Verdict(headline="the headline", points=[]),
+        settings=[_setting(setting.name, closes) for setting in plan.settings],
+        expectations=[
+            Expectation(setting="stock", measure="errors.ratio", expected="≤ 0", found="0.5", met=met),
+        ],
+        ledger_closes=closes,
+    )
+
+
+def _setting(name: str, closes: bool) -> SettingResult:
+    return SettingResult(
+        name=name,
+        description="",
+        options={},
+        servers=[],
+        clients=[],
+        phases=[],
+        timeline=Timeline(
+            bucket=1.0,
+            start=0.0,
+            requests={},
+            unanswered=[],
+            errors=[],
+            fair_share=[],
+            addresses=[],
+            ready=[],
+            latency_p50=[],
+            latency_p99=[],
+            coverage=[],
+            events=[],
+        ),
+        distribution=Distribution(total={}, phases=[]),
+        latency=Latency(
+            all=NO_RPCS,
+            steady=NO_RPCS,
+            transition=NO_RPCS,
+            transition_window=5.0,
+            histogram=Histogram(bounds=[0.0], counts=[]),
+            offered_rate=0.0,
+            achieved_rate=0.0,
+            lateness_p50=None,
+            lateness_p99=None,
+            lateness_max=None,
+        ),
+        errors=Errors(client_by_code={}, server_by_code={}, ratio=None, phases=[], by_server={}, failures=[]),
+        adaptability=Adaptability(
+            changes=[],
+            added=[],
+            removed=[],
+            detect=NO_DELAY,
+            discovery=NO_DELAY,
+            undiscovered=[],
+            updates_by_outcome={},
+            updates_by_cause={},
+        ),
+        utilisation=Utilisation(servers=[]),
+        ledger=Ledger(
+            entries=[
+                Entry(
+                    name="spans stored",
+                    left="spans stored",
+                    left_count=4 if closes else 3,
+                    right="RPCs sent",
+                    right_count=4,
+                    referee="the client program",
+                    closes=closes,
+                )
+            ],
+            closes=closes,
+        ),
+    )
+
+
+class Ends:
+    """The ways in which a run may end, by name."""
+
+    def ok(self, plan: RunPlan, view: View) -> Result:
+        view.begin("title", [setting.name for setting in plan.settings], 1.0)
+        view.stage("a stage")
+        view.end()
+        (plan.run_dir / "run.duckdb").touch()
+        return result(plan)
+
+    def unmet(self, plan: RunPlan, view: View) -> Result:
+        return result(plan, met=False)
+
+    def open_ledger(self, plan: RunPlan, view: View) -> Result:
+        return result(plan, closes=False, met=False)
+
+    def platform_error(self, plan: RunPlan, view: View) -> Result:
+        raise PlatformError("127.0.1.1:50051: address in use")
+
+    def store_error(self, plan: RunPlan, view: View) -> Result:
+        (plan.run_dir / "run.duckdb").touch()
+        raise StoreError(f"{plan.run_dir / 'run.duckdb'}: cannot be written: no space")
+
+    def os_error(self, plan: RunPlan, view: View) -> Result:
+        raise OSError(28, os.strerror(28), str(plan.run_dir / "dns.jsonl"))
+
+    def group(self, plan: RunPlan, view: View) -> Result:
+        raise ExceptionGroup("unhandled errors in a TaskGroup", [PlatformError("a pod ended by itself")])
+
+    def defect(self, plan: RunPlan, view: View) -> Result:
+        raise AssertionError("cannot happen")
+
+    def wait(self, plan: RunPlan, view: View) -> Result:
+        (plan.run_dir / "run.duckdb").touch()
+        view.stage("waiting")
+        signal.pause()
+        raise AssertionError("a signal without an exception")
+
+    def full_disk(self, plan: RunPlan, view: View) -> Result:
+        """Have every file of more than 100 bytes fail, as on a full disk."""
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+        return result(plan)
+
+    def in_the_way(self, plan: RunPlan, view: View) -> Result:
+        final = Path(str(plan.run_dir).removesuffix(".partial"))
+        final.mkdir()
+        (final / "somebody's").touch()
+        return result(plan)
+
+
+def module(end: str) -> types.ModuleType:
+    """A module to stand for lbstudy.run.study."""
+    stub = types.ModuleType("lbstudy.run.study")
+    stub.__dict__["run_study"] = getattr(Ends(), end)
+    return stub
+
+
+if __name__ == "__main__":
+    from lbstudy.cli.main import main
+
+    sys.modules["lbstudy.run.study"] = module(sys.argv.pop(1))
+    sys.exit(main())

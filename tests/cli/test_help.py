@@ -1,0 +1,36 @@
+"""Help: on everything, with examples and the exit codes."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+Command = Callable[..., Any]
+
+
+@pytest.mark.parametrize("command", ["run", "report", "list", "doctor"])
+def test_every_command_has_help_with_examples(lbstudy: Command, command: str) -> None:
+    done = lbstudy(command, "--help")
+
+    assert (done.code, done.err) == (0, "")
+    assert "Examples" in done.out
+    assert f"lbstudy {command}" in done.out
+    assert done.out == lbstudy(command, "-h").out
+
+
+def test_the_commands_help_names_the_exit_codes(lbstudy: Command) -> None:
+    out = " ".join(lbstudy("--help").out.split())
+
+    for words in ("0 done", "1 error", "2 options or files", "3 an expectation", "130 interrupted"):
+        assert words in out
+
+
+def test_without_a_command_help_is_what_comes(lbstudy: Command) -> None:
+    done = lbstudy()
+
+    assert done.code == 0
+    assert done.out.strip() == lbstudy("--help").out.strip()
+
+
+def test_version(lbstudy: Command) -> None:
+    assert lbstudy("--version").out.startswith("lbstudy 0.")
