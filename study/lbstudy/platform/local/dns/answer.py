@@ -55,7 +55,8 @@ def answer(packet: bytes, zone: Zone, *, stream: bool) -> Answer | None:
     """Answer one message.
 
     As CoreDNS does for a headless Service: a name with addresses has A records and no other; a name without
-    any, or unknown, is NXDOMAIN; other zones are REFUSED.
+    any, or unknown, is NXDOMAIN; other zones are REFUSED. The records' order is random, as under CoreDNS's
+    ``loadbalance`` (dnspython shuffles them).
 
     Args:
         packet: the message, without TCP's length prefix.
