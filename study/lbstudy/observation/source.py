@@ -30,6 +30,10 @@ class Expected:
 class Source(Protocol):
     """Where a run's observations come from. Errors are the source's own (StoreError for the store)."""
 
+    @property
+    def time_zero_unix_nano(self) -> int:
+        """The instant at which the load started, from which all others are counted: ns since the epoch."""
+
     def lanes(self) -> list[Lane]:
         """Everything observed, one lane a setting, in the order of ``settings``."""
 

@@ -1,0 +1,123 @@
+"""Sends the changes of a run as traces, over OTLP, to wherever its telemetry is kept."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from grpc_lb_instrumentor.names import SERVER_POD
+from opentelemetry import trace
+from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExportResult
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON
+
+from lbstudy.measures.adaptability import adaptability
+from lbstudy.observation import attributes
+from lbstudy.observation.source import Source
+from lbstudy.result.model import Link
+from lbstudy.store.errors import StoreError
+from lbstudy.traces.change import ChangeTrace, StageSpan, change_traces
+
+_CHUNK: Final = 512  # spans in one request
+_NANO: Final = 1_000_000_000
+
+
+def emit_changes(source: Source, endpoint: str) -> int:
+    """Send one trace for each server that was added or removed, under any setting.
+
+    Args:
+        source: the run.
+        endpoint: of an OTLP/gRPC receiver, "http://127.0.0.1:4317".
+
+    Returns: how many traces were sent.
+
+    Raises:
+        StoreError: the receiver did not take them.
+    """
+    run_id, zero = source.provenance().run_id, source.time_zero_unix_nano
+    spans: list[ReadableSpan] = []
+    sent = 0
+    for lane in source.lanes():
+        traces = change_traces(adaptability(lane))
+        spans.extend(_spans(traces, lane.setting, run_id, zero))
+        sent += len(traces)
+    exporter = OTLPSpanExporter(endpoint=endpoint, insecure=True)
+    try:
+        for chunk in _chunks(spans):
+            if exporter.export(chunk) is not SpanExportResult.SUCCESS:
+                raise StoreError(f"{endpoint}: the traces of the changes could not be sent there")
+    finally:
+        exporter.shutdown()
+    return sent
+
+
+def _spans(traces: Sequence[ChangeTrace], setting: str, run_id: str, zero: int) -> Sequence[ReadableSpan]:
+    """The spans as the SDK makes them; they are kept in memory, where no queue can overflow."""
+    resource = Resource.create(
+        {
+            attributes.SERVICE_NAME: attributes.SERVICE_STUDY,
+            attributes.RUN_ID: run_id,
+            attributes.SETTING: setting,
+        }
+    )
+    memory = InMemorySpanExporter()
+    # Every change is kept, whatever sampler the environment asks for.
+    provider = TracerProvider(sampler=ALWAYS_ON, resource=resource, shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(memory))
+    tracer = provider.get_tracer("lbstudy.traces")
+    for change in traces:
+        common = {
+            SERVER_POD: change.server,
+            attributes.SETTING: setting,
+            attributes.RUN_ID: run_id,
+        }
+        root = tracer.start_span(
+            change.name,
+            context=trace.set_span_in_context(trace.INVALID_SPAN),
+            start_time=_nanos(change.start, zero),
+            attributes={**common, attributes.CENSORED: change.is_censored},
+        )
+        within = trace.set_span_in_context(root)
+        for stage in change.stages:
+            span = tracer.start_span(
+                stage.stage.value,
+                context=within,
+                start_time=_nanos(stage.start, zero),
+                attributes={**common, **_of_stage(stage)},
+                links=[_link(stage.link)] if stage.link else None,
+            )
+            span.end(_nanos(stage.end, zero))
+        root.end(_nanos(change.end, zero))
+    provider.shutdown()
+    return memory.get_finished_spans()
+
+
+def _of_stage(stage: StageSpan) -> dict[str, str | bool]:
+    found: dict[str, str | bool] = {
+        attributes.STAGE: stage.stage.value,
+        attributes.CENSORED: stage.is_censored,
+    }
+    if stage.client is not None:
+        found[attributes.CLIENT] = stage.client
+    return found
+
+
+def _link(link: Link) -> trace.Link:
+    return trace.Link(
+        trace.SpanContext(
+            trace_id=int(link.trace_id, 16),
+            span_id=int(link.span_id, 16),
+            is_remote=True,
+            trace_flags=trace.TraceFlags(trace.TraceFlags.SAMPLED),
+        )
+    )
+
+
+def _nanos(at: float, zero: int) -> int:
+    return zero + round(at * _NANO)
+
+
+def _chunks(spans: Sequence[ReadableSpan]) -> Iterator[Sequence[ReadableSpan]]:
+    for start in range(0, len(spans), _CHUNK):
+        yield spans[start : start + _CHUNK]
