@@ -28,6 +28,7 @@ def test_list_as_json(lbstudy: Command) -> None:
 
     assert [one["name"] for one in listed["scenarios"]] == ["quick", "scale"]
     assert [one["name"] for one in listed["settings"]] == ["max-age", "stock"]
+    assert "discovery.undiscovered" in listed["measures"]
     assert all(Path(one["path"]).is_file() for one in [*listed["scenarios"], *listed["settings"]])
 
 

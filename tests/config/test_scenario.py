@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from lbstudy.config import ConfigError, Step, load_scenario
+from lbstudy.config.expected import MEASURES
 
 Write = Callable[[str], Path]
 STEPS = "[[step]]\nat = 0\nservers = 3\n"
@@ -129,8 +130,16 @@ def test_servers_must_be_a_whole_number_from_1_to_1000(write: Write, value: str)
             "expect 1: expected at_least to be no more than at_most, found 2 > 1",
         ),
         (
+            f'{MINIMAL}[[expect]]\nsetting = "stock"\nmeasure = "discovery.medain"\nat_least = 2',
+            'expect 1, measure: expected a measure that "lbstudy list" shows, found "discovery.medain"; did you',
+        ),
+        (
+            f'{MINIMAL}[[expect]]\nsetting = "stock"\nmeasure = 3\nat_least = 2',
+            "expect 1, measure: expected the name of a measure (lbstudy list shows them)",
+        ),
+        (
             f'{MINIMAL}[[expect]]\nsetting = "stock"\nmeasure = "Errors!"\nat_least = 2',
-            'expect 1, measure: expected the dotted name of a measure, such as "discovery.median", fo',
+            'expect 1, measure: expected a measure that "lbstudy list" shows, found "Errors!"',
         ),
     ],
 )
@@ -148,3 +157,9 @@ def test_error_is_one_line_with_file_key_and_what_was_expected(write: Write, tex
 def test_several_errors_show_the_first_and_count_the_rest(write: Write) -> None:
     with pytest.raises(ConfigError, match=r"load, clients: .* found 0 \(and 2 more\)$"):
         load_scenario(write(f"{MINIMAL}[load]\nclients = 0\nrate = 0\ntimeout = 0"))
+
+
+def test_the_measures_that_can_be_expected_are_those_that_are_evaluated() -> None:
+    from lbstudy.result.expectations import MEASURES as EVALUATED
+
+    assert sorted(MEASURES) == sorted(EVALUATED)

@@ -4,22 +4,25 @@ import json
 import os
 import shutil
 from pathlib import Path
+from textwrap import fill
 
 import typer
 
 from lbstudy.cli.exit_code import ExitCode
 from lbstudy.cli.failure import UsageError
 from lbstudy.cli.files import replacing
-from lbstudy.config.arguments import nearest
 from lbstudy.config.builtin import BuiltIn, available_scenarios, available_settings
+from lbstudy.config.error import nearest
+from lbstudy.config.expected import MEASURES
 
 
 def show(*, as_json: bool) -> int:
-    """Print names, descriptions and paths."""
+    """Print names, descriptions and paths, and what a scenario can expect."""
     if as_json:
         entries = {
             "scenarios": [_entry(one) for one in available_scenarios()],
             "settings": [_entry(one) for one in available_settings()],
+            "measures": list(MEASURES),
         }
         typer.echo(json.dumps(entries, indent=2, ensure_ascii=False))
         return ExitCode.OK
@@ -28,7 +31,9 @@ def show(*, as_json: bool) -> int:
         for one in built_in:
             typer.echo(f"  {one.name:<10}{one.description()}\n  {'':<10}{one.path}")
         typer.echo("")
-    typer.echo("Copy one to edit it: lbstudy list --copy scale .")
+    typer.echo("Measures that a scenario can expect something of")
+    typer.echo(fill(", ".join(MEASURES), 100, initial_indent="  ", subsequent_indent="  "))
+    typer.echo("\nCopy one to edit it: lbstudy list --copy scale .")
     return ExitCode.OK
 
 

@@ -4,8 +4,6 @@ gRPC ignores an argument that it does not know, so a typing error would go unsee
 """
 
 import re
-from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Annotated
 
 from pydantic import BeforeValidator
@@ -84,12 +82,6 @@ KNOWN = frozenset(
         "grpc.tcp_receive_buffer_size",
     }
 )
-
-
-def nearest(word: str, known: Mapping[str, object] | frozenset[str] | list[str]) -> str:
-    """Write ``; did you mean …?`` where something known is near, else nothing."""
-    found = get_close_matches(word[:100], sorted(known), n=1, cutoff=0.6)
-    return f"; did you mean {found[0]}?" if found else ""
 
 
 def _flatten(value: object) -> dict[str, Argument]:

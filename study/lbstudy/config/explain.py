@@ -6,7 +6,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from lbstudy.config.arguments import nearest
+from lbstudy.config.error import clipped, nearest
 
 Location = Sequence[int | str]
 
@@ -41,7 +41,7 @@ def _key(location: Location) -> str:
         if isinstance(part, int):
             text += f" {part + 1}"
         else:
-            text += f"{', ' if text else ''}{_clipped(part)}"
+            text += f"{', ' if text else ''}{clipped(part)}"
     return text
 
 
@@ -88,9 +88,5 @@ def _found(value: object) -> str:
     if isinstance(value, list):
         return f"an array of {len(value)}"
     if isinstance(value, str):
-        return f'"{_clipped(value)}"'
-    return _clipped(str(value))
-
-
-def _clipped(text: str) -> str:
-    return text if len(text) <= 60 else text[:59] + "…"
+        return f'"{clipped(value)}"'
+    return clipped(str(value))

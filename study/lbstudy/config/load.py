@@ -7,10 +7,9 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from lbstudy.config import document
-from lbstudy.config.arguments import nearest
 from lbstudy.config.base import Document, Origin
 from lbstudy.config.builtin import BuiltIn, available_scenarios, available_settings
-from lbstudy.config.error import ConfigError
+from lbstudy.config.error import ConfigError, nearest
 from lbstudy.config.explain import explain
 from lbstudy.config.scenario import Scenario
 from lbstudy.config.setting import Setting

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from lbstudy.config.arguments import KNOWN, nearest
+from lbstudy.config.arguments import KNOWN
+from lbstudy.config.error import nearest
 from lbstudy.config.scenario import Scenario
 from lbstudy.config.setting import Setting
 

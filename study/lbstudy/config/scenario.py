@@ -7,6 +7,8 @@ from typing import Annotated, Self
 from pydantic import Field, field_validator, model_validator
 
 from lbstudy.config.base import NAME_PATTERN, Document, Int, Seconds, Str, Table
+from lbstudy.config.error import clipped, nearest
+from lbstudy.config.expected import MEASURES
 
 MAX_SERVERS = 1000
 MAX_DURATION = 86_400.0
@@ -67,13 +69,20 @@ class Expectation(Table):
         min_length=1, max_length=38, pattern=NAME_PATTERN, description="the name of a setting"
     )
     measure: Str = Field(
-        min_length=1,
-        max_length=100,
-        pattern=r"^[a-z0-9_]+(\.[a-z0-9_]+)*$",
-        description='the dotted name of a measure, such as "discovery.median"',
+        description='the name of a measure (lbstudy list shows them), such as "discovery.median"'
     )
     at_least: Seconds | None = Field(default=None, description="a number: the smallest value that is met")
     at_most: Seconds | None = Field(default=None, description="a number: the largest value that is met")
+
+    @field_validator("measure")
+    @classmethod
+    def _known_measure(cls, measure: str) -> str:
+        if measure not in MEASURES:
+            raise ValueError(
+                f'expected a measure that "lbstudy list" shows, found "{clipped(measure)}"'
+                f"{nearest(measure, MEASURES)}"
+            )
+        return measure
 
     @model_validator(mode="after")
     def _some_bound(self) -> Self:
