@@ -131,7 +131,7 @@ def test_servers_must_be_a_whole_number_from_1_to_1000(write: Write, value: str)
         ),
         (
             f'{MINIMAL}[[expect]]\nsetting = "stock"\nmeasure = "discovery.medain"\nat_least = 2',
-            'expect 1, measure: expected a measure that "lbstudy list" shows, found "discovery.medain"; did you',
+            'expect 1, measure: expected a measure that "lbstudy list" shows, found "discovery.medain"; did',
         ),
         (
             f'{MINIMAL}[[expect]]\nsetting = "stock"\nmeasure = 3\nat_least = 2',
