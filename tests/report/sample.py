@@ -589,8 +589,7 @@ def result(*shapes: Shape, headline: str = "") -> Result:
             f"with max-age, clients found them after {settings[-1].adaptability.discovery.median} (median).",
             points=[
                 "stock: 3 of 6 Ready servers did all the work until the scale-down.",
-                "max-age: every client had found every new server "
-                f"{settings[-1].adaptability.discovery.largest} after it was Ready, at the latest.",
+                f"{chosen[-1].name}: {settings[-1].adaptability.discovery.largest} at the latest.",
                 "5 of 9,605 RPCs failed, all of them within 0.2 s of the scale-down.",
             ],
         ),

@@ -72,13 +72,13 @@ def _deviation(setting: SettingResult) -> Cell:
 
 _ROWS: Sequence[tuple[str, str, Callable[[SettingResult], Cell]]] = (
     (
-        "time to detect",
-        "added server Ready → in a client’s resolver update; median",
+        "time to detect, median",
+        "added server Ready → in a client’s resolver update",
         lambda s: _median(s.adaptability.detect),
     ),
     (
-        "time to discovery",
-        "added server Ready → first RPC answered, of each client; median",
+        "time to discovery, median",
+        "added server Ready → first RPC answered, for each client",
         lambda s: _median(s.adaptability.discovery),
     ),
     ("undiscovered servers", "Ready, but never answered an RPC", _undiscovered),

@@ -10,9 +10,11 @@ from lbstudy.report import figures
 from lbstudy.report.comparison import Row, comparison
 from lbstudy.result.model import Change, Result, SettingResult
 
-LABEL_WIDTH = 22
+LABEL_WIDTH = 27
 CELL_WIDTH = 16
 """Columns of a setting's figures, the gap before them included."""
+MEANING_WIDTH = 60
+"""Columns of what a figure means; shown where there is room."""
 
 
 def print_summary(result: Result, console: Console) -> None:
@@ -46,22 +48,27 @@ def _tables(result: Result, width: int) -> list[Table]:
     """The comparison; so many settings a table as fit beside each other."""
     fit = max(1, (width - LABEL_WIDTH) // CELL_WIDTH)
     rows = comparison(result)
-    return [_table(result, rows, range(first, last)) for first, last in _spans(len(result.settings), fit)]
+    spans = _spans(len(result.settings), fit)
+    meanings = len(result.settings) * CELL_WIDTH + LABEL_WIDTH + MEANING_WIDTH <= width
+    return [_table(result, rows, range(first, last), meanings=meanings) for first, last in spans]
 
 
 def _spans(count: int, size: int) -> list[tuple[int, int]]:
     return [(start, min(start + size, count)) for start in range(0, count, size)]
 
 
-def _table(result: Result, rows: Sequence[Row], columns: range) -> Table:
+def _table(result: Result, rows: Sequence[Row], columns: range, *, meanings: bool) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_edge=False)
     table.add_column("", no_wrap=True)
     for i in columns:
         # A setting's name may be of any length: it is cut rather than the figures.
         table.add_column(Text(result.settings[i].name), justify="right", no_wrap=True, overflow="ellipsis")
+    if meanings:
+        table.add_column("", style="dim", no_wrap=True, overflow="ellipsis")
     for row in rows:
         cells = [row.cells[i] for i in columns]
-        table.add_row(Text(row.label), *(Text(c.text, style="bold red" if c.bad else "") for c in cells))
+        texts = [Text(c.text, style="bold red" if c.bad else "") for c in cells]
+        table.add_row(Text(row.label), *texts, *([Text(row.meaning)] if meanings else []))
     return table
 
 

@@ -1,0 +1,192 @@
+"""The chart code by hand-worked examples: scales, marks, stacks, waterfalls."""
+
+import re
+import xml.etree.ElementTree as ET
+
+import pytest
+from lbstudy.report.charts import marks, svg, waterfall
+from lbstudy.report.charts.plot import Plot
+from lbstudy.report.charts.scale import Linear, Log, around, from_zero, round_step
+from lbstudy.report.charts.stack import fair_levels, runs, stacked_steps
+from lbstudy.report.palette import Palette
+from lbstudy.result.model import (
+    Added,
+    ClientView,
+    Delay,
+    DelaySummary,
+    Stage,
+    StageName,
+    Timeline,
+    TimelineEvent,
+)
+from markupsafe import Markup
+
+
+def test_linear_scale() -> None:
+    scale = Linear(-2, 8)
+    assert [scale(v) for v in (-3, -2, 3, 8, 9)] == [0, 0, 0.5, 1, 1]
+    assert scale.ticks(5) == [-2, 0, 2, 4, 6, 8]
+    assert Linear(5, 5)(5) == 0
+
+
+def test_log_scale() -> None:
+    scale = Log(1, 100)
+    assert [scale(v) for v in (0, 1, 10, 100, 1000)] == [0, 0, 0.5, 1, 1]
+    assert scale.ticks(3) == [1, 10, 100]
+    assert Log(15, 70).ticks(2) == [20, 50]
+
+
+@pytest.mark.parametrize(("rough", "step"), [(0, 0), (1, 1), (1.1, 2), (0.03, 0.05), (7, 10), (250, 500)])
+def test_round_step(rough: float, step: float) -> None:
+    assert round_step(rough) == pytest.approx(step)
+
+
+def test_scales_hold_all_values() -> None:
+    assert from_zero([3, None, 61]).high == 80
+    assert from_zero([], least=1).high == 1
+    found = around([None, 20, 400], 1, 10)
+    assert found.low < 20
+    assert found.high > 400
+    assert around([0, None], 1, 10) == Log(1, 10)
+
+
+def test_elements_escape_what_is_not_markup() -> None:
+    made = svg.element("text", "<&>", Markup("<b/>"), class_='"', text_anchor=None, x=1.0)
+    assert made == '<text class="&#34;" x="1">&lt;&amp;&gt;<b/></text>'
+
+
+def test_plot_places_values() -> None:
+    plot = Plot(Linear(0, 80), Linear(0, 60), height=100, top=10)
+    assert plot.at(20) == "25%"
+    assert plot.px(60) == 10
+    assert plot.px(0) == 110
+    bar = ET.fromstring(plot.bar(20, 40, 0, 30, "bar"))
+    assert [bar.get(k) for k in ("x", "y", "width", "height")] == ["25%", "60", "25%", "50"]
+
+
+def test_line_breaks_where_nothing_was_measured() -> None:
+    plot = Plot(Linear(0, 10), Linear(0, 10), height=10)
+    path = ET.fromstring(plot.line([(0, 0), (1, 1), (2, None), (3, 3)], "x")).get("d")
+    assert path == "M0,10h0L100,9M300,7h0"
+    assert plot.line([(0, None)], "x") == ""
+
+
+def line(**changes: object) -> Timeline:
+    base = Timeline(
+        bucket=1,
+        start=0,
+        requests={"a": [6, 6, 0, 3], "b": [0, 6, 6, 3]},
+        unanswered=[0] * 4,
+        errors=[0] * 4,
+        fair_share=[6, 6, 3, None],
+        addresses=[1] * 4,
+        ready=[],
+        latency_p50=[None] * 4,
+        latency_p99=[None] * 4,
+        coverage=[None] * 4,
+        events=[],
+    )
+    return base.model_copy(update=changes)
+
+
+def test_stack_draws_each_run_of_a_server_on_top_of_those_before_it() -> None:
+    assert runs([6, 6, 0, 3]) == [(0, 1), (3, 3)]
+    plot = Plot(Linear(0, 4), Linear(0, 12), height=12)
+    drawn = stacked_steps(line(), Palette(["a", "b"]), plot)
+    paths = re.findall(r'd="([^"]+)" class="area band (s\d)"', drawn)
+    assert [c for _, c in paths] == ["s0", "s0", "s1"]
+    # b stands on a's 6 in the second bucket, on nothing in the third, on a's 3 in the fourth
+    assert paths[2][0] == "M250,0L500,0L500,6L750,6L750,6L1000,6L1000,9L750,9L750,12L500,12L500,6L250,6Z"
+
+
+def test_fair_levels_are_the_multiples_below_the_total() -> None:
+    plot = Plot(Linear(0, 4), Linear(0, 12), height=12)
+    levels = re.findall(r'd="([^"]+)" class="line fair"', fair_levels(line(), plot))
+    # 1 server Ready at first: none; 12 ÷ 6 = 2: one, at 6; 6 ÷ 3 = 2: one, at 3; unknown: none
+    assert levels == ["M250,6h0L500,6M500,9h0L750,9"]
+
+
+def event(
+    at: float, kind: str = "ready", server: str | None = None, outcome: str | None = None
+) -> TimelineEvent:
+    return TimelineEvent(at=at, kind=kind, label=kind, server=server, outcome=outcome)
+
+
+def test_marks_tell_outcomes_apart_by_shape() -> None:
+    shapes = [marks.shape_of(event(0, "update", outcome=o)) for o in ("changed", "unchanged", "servfail")]
+    assert shapes == ["changed", "unchanged", "failed"]
+    assert marks.shape_of(event(0, "ready")) == "up"
+    assert marks.shape_of(event(0, "unpublished")) == "down"
+
+
+def test_marks_that_would_overlap_share_one_mark_and_one_label() -> None:
+    palette, plot = Palette(["a", "b", "c"]), Plot(Linear(0, 100), Linear(0, 1), height=1)
+    events = [event(10, server="a"), event(11, server="b"), event(15, server="c"), event(60, server="a")]
+    assert [len(g) for g in marks.clusters(events, plot.x)] == [2, 1, 1]
+    drawn = marks.lane(events, palette, plot, 10)
+    assert re.findall(r'<use href="#mark-up" x="([\d.]+%)"', drawn) == ["10%", "15%", "60%"]
+    assert [t.strip() for t in re.findall(r"<text[^>]*>([^<]+)<", drawn)] == ["1, 2, 3", "1"]
+
+
+def test_palette_never_shows_two_servers_alike() -> None:
+    servers = [f"server-{i}" for i in range(32)]
+    palette = Palette(servers)
+    assert len({(palette.look(s).colour, palette.look(s).texture) for s in servers}) == 32
+    assert [palette.number(s) for s in servers] == list(range(1, 33))
+    assert palette.look("unheard-of").number == 0
+
+
+def added(*, seconds: float | None) -> Added:
+    found = None if seconds is None else 21 + seconds
+    delay = Delay(seconds=seconds) if seconds is not None else Delay(censored_after=29)
+    summary = DelaySummary(count=1, censored=0, median=delay, p95=delay, largest=delay)
+    view = ClientView(
+        client="client-0",
+        stages=[
+            Stage(name=StageName.UPDATE, at=found and found - 1),
+            Stage(name=StageName.FIRST_RPC, at=found),
+        ],
+        detect=delay,
+        discovery=delay,
+    )
+    return Added(
+        server="a",
+        command=20,
+        ready=21,
+        watched_until=50,
+        stages=[Stage(name=StageName.COMMAND, at=20), Stage(name=StageName.READY, at=21)],
+        clients=[view],
+        detect=summary,
+        discovery=summary,
+        fair_share=None,
+    )
+
+
+def test_waterfall_of_a_server_that_was_found() -> None:
+    pod, client = waterfall.added_waterfall(added(seconds=4), Linear(0, 10)).rows
+    assert (pod.name, pod.value) == ("pod", "1.0 s")
+    assert (client.name, client.value, client.censored) == ("client-0", "4.0 s", False)
+    # Ready at +1 s, the update at +4 s, the first RPC at +5 s
+    assert re.findall(r'<rect x="([\d.]+%)" y="4" width="([\d.]+%)"', client.bar) == [
+        ("10%", "30%"),
+        ("40%", "10%"),
+    ]
+    assert "mark-arrow" not in client.bar
+
+
+def test_waterfall_of_a_server_that_was_not_found_ends_in_an_arrow() -> None:
+    client = waterfall.added_waterfall(added(seconds=None), Linear(0, 30)).rows[1]
+    assert (client.value, client.censored) == ("> 29.0 s", True)
+    assert "st-censored" in client.bar
+    assert 'href="#mark-arrow" x="100%"' in client.bar
+
+
+def test_many_clients_show_the_slowest() -> None:
+    one = added(seconds=4)
+    views = [
+        one.clients[0].model_copy(update={"client": f"client-{i}", "discovery": Delay(seconds=float(i))})
+        for i in range(20)
+    ]
+    shown = waterfall.added_waterfall(one.model_copy(update={"clients": views}), Linear(0, 30))
+    assert [r.name for r in shown.rows[1:]] == [f"client-{i}" for i in range(14, 20)]
+    assert shown.left_out == 14

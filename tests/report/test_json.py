@@ -1,0 +1,73 @@
+"""``result.json``: what is written is read back, its schema is committed, bad files get one line."""
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+from lbstudy.report.json import ResultFileError, json_schema, read_json, schema_text, write_json
+
+from tests.report import sample
+
+SCHEMA_FILE = Path(__file__).parents[2] / "docs" / "result.schema.json"
+
+
+@pytest.mark.parametrize("variant", sample.VARIANTS)
+def test_round_trip(variant: str, tmp_path: Path) -> None:
+    result = sample.VARIANTS[variant]()
+    path = tmp_path / "result.json"
+    write_json(result, path)
+    assert read_json(path) == result
+    assert [p.name for p in tmp_path.iterdir()] == ["result.json"]
+
+
+def test_file_follows_the_schema(tmp_path: Path) -> None:
+    write_json(sample.result(), tmp_path / "result.json")
+    validator = jsonschema.Draft202012Validator(json_schema())
+    jsonschema.Draft202012Validator.check_schema(json_schema())
+    raw = json.loads((tmp_path / "result.json").read_text())
+    validator.validate(raw)
+    raw["settings"][0]["latency"]["all"]["p50"] = "fast"
+    with pytest.raises(jsonschema.ValidationError):
+        validator.validate(raw)
+
+
+def test_committed_schema_is_up_to_date() -> None:
+    expected = "python -m lbstudy.report.json > docs/result.schema.json"
+    assert SCHEMA_FILE.read_text(encoding="utf-8") == schema_text(), f"out of date; run: {expected}"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is not JSON"),
+        (b"\xff\xfe", "is not JSON"),
+        (b"[" * 100_000, "is not JSON"),
+        (b"[]", "schema_version is None, expected '1'"),
+        (b'{"schema_version": "2"}', "schema_version is '2', expected '1'"),
+        (b'{"schema_version": "1"}', "provenance: Field required"),
+    ],
+)
+def test_bad_file_gets_one_line(content: bytes, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "result.json"
+    path.write_bytes(content)
+    with pytest.raises(ResultFileError) as error:
+        read_json(path)
+    assert str(error.value).startswith(f"{path}: ")
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_missing_file_and_folder(tmp_path: Path) -> None:
+    with pytest.raises(ResultFileError, match="cannot be read: No such file"):
+        read_json(tmp_path / "none.json")
+    with pytest.raises(ResultFileError, match="cannot be written: No such file"):
+        write_json(sample.no_rpcs(), tmp_path / "none" / "result.json")
+
+
+def test_what_cannot_be_put_in_place_leaves_nothing(tmp_path: Path) -> None:
+    target = tmp_path / "result.json"
+    target.mkdir()
+    with pytest.raises(ResultFileError, match="cannot be written"):
+        write_json(sample.no_rpcs(), target)
+    assert [p.name for p in tmp_path.iterdir()] == ["result.json"]
