@@ -26,6 +26,7 @@ from lbstudy.measures.codes import OK
 from lbstudy.measures.delays import delay, summary
 from lbstudy.measures.fair_share import FairShare
 from lbstudy.measures.timeline import GOOD_OUTCOMES
+from lbstudy.observation.addresses import is_listed
 from lbstudy.observation.records import NO_SERVER, Lane, PodLife, SpanRef
 from lbstudy.observation.rpcs import first_answers
 from lbstudy.result.model import (
@@ -118,7 +119,7 @@ class _Additions:
                 for update in lane.updates
                 if update.client == client
                 and pod.commanded <= update.ended <= until
-                and pod.address in update.addresses
+                and is_listed(pod.address, update.addresses)
             ),
             None,
         )
@@ -163,7 +164,7 @@ def _removed(lane: Lane, index: int, pod: PodLife) -> Removed:
     views = [
         _removal_view(lane, index, pod, command, client)
         for client in range(len(lane.clients))
-        if pod.address in _list_at(lane, client, command)
+        if is_listed(pod.address, _list_at(lane, client, command))
     ]
     rpcs = lane.rpcs
     own = rpcs.ended[(rpcs.server == index) & (rpcs.ended <= until)]
@@ -194,7 +195,7 @@ def _removal_view(lane: Lane, index: int, pod: PodLife, command: float, client: 
             if update.client == client
             and command <= update.ended <= lane.end
             and update.outcome in GOOD_OUTCOMES
-            and pod.address not in update.addresses
+            and not is_listed(pod.address, update.addresses)
         ),
         None,
     )
