@@ -23,7 +23,11 @@ _UNREAD_METRICS = ",".join(
 )
 # Probes are the platform's traffic, not the load's.
 _EXCLUDED_SERVICES = ",".join(
-    ("grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection")
+    (
+        "grpc.health.v1.Health",
+        "grpc.reflection.v1.ServerReflection",
+        "grpc.reflection.v1alpha.ServerReflection",
+    )
 )
 
 

@@ -12,9 +12,7 @@ from lbstudy.store.database import RunStore
 from lbstudy.store.rows import LookupRow
 
 
-async def record(
-    plan: RunPlan, platform: Platform, store: RunStore, changes: Sequence[Change], time_zero: float
-) -> None:
+async def record(plan: RunPlan, platform: Platform, store: RunStore, changes: Sequence[Change]) -> None:
     """Add everything to the store. Raises StoreError when it cannot be written."""
     store.add_changes(changes)
     for setting in plan.settings:
@@ -26,7 +24,6 @@ async def record(
             setting.name, [server_tally(pod, await platform.logs(pod)) for pod in servers]
         )
     store.add_lookups(_lookups(plan.run_dir / "dns.jsonl"))
-    store.put_meta("time_zero_unix_nano", round(time_zero * 1e9))
 
 
 def _lookups(log: Path) -> list[LookupRow]:

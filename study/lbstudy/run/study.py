@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Sequence
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack, closing, suppress
 
 from lbstudy.live.view import View
 from lbstudy.platform.interface import Platform, PlatformError
@@ -12,11 +12,13 @@ from lbstudy.result.build import build
 from lbstudy.result.model import Result
 from lbstudy.run.changes import ChangeLog
 from lbstudy.run.clock import until
+from lbstudy.run.describe import describe
 from lbstudy.run.plan import RunPlan
 from lbstudy.run.progress import Progress
 from lbstudy.run.record import record
 from lbstudy.run.specs import client_deployment, client_spec, server_deployment, server_spec
 from lbstudy.store.database import RunStore
+from lbstudy.store.description import write_description
 from lbstudy.store.live import Arrivals
 from lbstudy.store.receiver import Receiver
 from lbstudy.store.source import StoreSource
@@ -38,7 +40,8 @@ def run_study(plan: RunPlan, view: View) -> Result:
         asyncio.run(_run(plan, view))
     finally:
         view.end()
-    return build(StoreSource(plan.run_dir / STORE_FILE))
+    with closing(StoreSource(plan.run_dir / STORE_FILE)) as source:
+        return build(source)
 
 
 async def _run(plan: RunPlan, view: View) -> None:
@@ -71,19 +74,21 @@ async def _run(plan: RunPlan, view: View) -> None:
         following = asyncio.create_task(changes.follow(platform.changes()))
         stack.callback(following.cancel)
 
-        time_zero = await _play(plan, platform, changes, endpoint, view)
+        await _play(plan, platform, changes, store, endpoint, view)
         view.stage("stopping the servers")
         await platform.aclose()
         await following
         view.stage("writing the run down")
-        await record(plan, platform, store, changes.seen, time_zero)
+        await record(plan, platform, store, changes.seen)
         if receiver.failure is not None:
             raise receiver.failure
         emit_changes(StoreSource.of(store), endpoint)
 
 
-async def _play(plan: RunPlan, platform: Platform, changes: ChangeLog, endpoint: str, view: View) -> float:
-    """Start everything, play the timeline; returns time zero, in seconds since the Unix epoch."""
+async def _play(
+    plan: RunPlan, platform: Platform, changes: ChangeLog, store: RunStore, endpoint: str, view: View
+) -> None:
+    """Start everything and play the timeline."""
     first, *steps = plan.scenario.step
     deployments = [server_deployment(setting.name) for setting in plan.settings]
     view.stage(f"starting {first.servers * len(deployments)} servers")
@@ -101,6 +106,7 @@ async def _play(plan: RunPlan, platform: Platform, changes: ChangeLog, endpoint:
 
     view.stage("starting the clients")
     start_at = time.time() + _CLIENTS_NEED
+    write_description(store, describe(plan, start_at))
     for setting in plan.settings:
         await platform.start_client(client_spec(plan, setting, endpoint, start_at))
     ticking = asyncio.create_task(_tick(view, start_at))
@@ -117,7 +123,6 @@ async def _play(plan: RunPlan, platform: Platform, changes: ChangeLog, endpoint:
         ticking.cancel()
         for task in (ended, playing):
             task.cancel()
-    return start_at
 
 
 async def _scale(plan: RunPlan, platform: Platform, view: View, start_at: float) -> None:
