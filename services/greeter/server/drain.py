@@ -45,7 +45,9 @@ async def drain(
 ) -> None:
     """NOT_SERVING at once, ``wait`` seconds of service as before, GOAWAY, ``grace`` seconds for open RPCs.
 
-    The wait is for clients to hear that this server goes away (through DNS, say) while it still answers.
+    The wait is for clients to hear that this server goes away (through DNS, say) while it still answers. Every
+    RPC that the server works on has the grace; one that crosses the GOAWAY on its way is CANCELLED by gRPC,
+    which no server can prevent: that is part of what is studied.
     """
     emit("draining")
     await health_servicer.enter_graceful_shutdown()
