@@ -6,6 +6,7 @@ import signal
 import dns.rcode
 import pytest
 
+from tests.discovery.conftest import MakeProbe
 from tests.discovery.lab.client import Message, Probe
 from tests.discovery.lab.dns_server import DnsServer
 from tests.discovery.lab.echo_servers import EchoServers
@@ -34,7 +35,9 @@ def assert_complete(probe: Probe) -> list[Message]:
 
 
 @pytest.mark.parametrize("kind", [(), ("--aio",)], ids=["sync", "aio"])
-def test_good_changed_and_unchanged_answers(kind, make_probe, dns_server, echo):
+def test_good_changed_and_unchanged_answers(
+    kind: tuple[str, ...], make_probe: MakeProbe, dns_server: DnsServer, echo: EchoServers
+) -> None:
     echo.start("127.0.71.1", "127.0.71.2")
     dns_server.set(NAME, "127.0.71.1", "127.0.71.2")
     probe = make_probe(*kind)
@@ -74,7 +77,9 @@ def test_good_changed_and_unchanged_answers(kind, make_probe, dns_server, echo):
     ],
     ids=["nxdomain", "servfail", "refused", "empty"],
 )
-def test_failures_and_what_follows(outcome, behaviour, probe, dns_server, echo):
+def test_failures_and_what_follows(
+    outcome: str, behaviour: dict[str, object], probe: Probe, dns_server: DnsServer, echo: EchoServers
+) -> None:
     echo.start("127.0.71.1")
     dns_server.set(NAME, **behaviour)
     probe.open(target(dns_server, echo), **FAST)
@@ -89,7 +94,9 @@ def test_failures_and_what_follows(outcome, behaviour, probe, dns_server, echo):
     assert_complete(probe)
 
 
-def test_nothing_answers_and_the_answer_comes_too_late(probe, dns_server, echo):
+def test_nothing_answers_and_the_answer_comes_too_late(
+    probe: Probe, dns_server: DnsServer, echo: EchoServers
+) -> None:
     echo.start("127.0.71.1")
     dns_server.set(NAME, dropped=frozenset({"A", "AAAA"}))
     # gRPC gives up by itself, before c-ares does.
@@ -107,7 +114,9 @@ def test_nothing_answers_and_the_answer_comes_too_late(probe, dns_server, echo):
     assert_complete(probe)
 
 
-def test_the_slow_family_holds_back_the_good_answer(probe, dns_server, echo):
+def test_the_slow_family_holds_back_the_good_answer(
+    probe: Probe, dns_server: DnsServer, echo: EchoServers
+) -> None:
     echo.start("127.0.71.1")
     dns_server.set(NAME, "127.0.71.1", dropped=frozenset({"AAAA"}))
     probe.open(target(dns_server, echo), dns_ares_query_timeout=1500, **FAST)
@@ -118,7 +127,7 @@ def test_the_slow_family_holds_back_the_good_answer(probe, dns_server, echo):
     assert update["ended"] - update["started"] > 1_000_000_000
 
 
-def test_a_hundred_addresses_come_over_tcp(probe, dns_server, echo):
+def test_a_hundred_addresses_come_over_tcp(probe: Probe, dns_server: DnsServer, echo: EchoServers) -> None:
     addresses = [f"127.0.72.{number}" for number in range(1, 101)]
     echo.start("127.0.72.1")
     dns_server.set(NAME, *addresses)
@@ -132,18 +141,20 @@ def test_a_hundred_addresses_come_over_tcp(probe, dns_server, echo):
     assert abs(update["ended"] - traced.ended) < NEAR
 
 
-def test_search_steps_are_one_resolution(make_probe, dns_server, echo):
+def test_search_steps_are_one_resolution(
+    make_probe: MakeProbe, dns_server: DnsServer, echo: EchoServers
+) -> None:
     echo.start("127.0.71.1")
-    dns_server.set("short.two.test", "127.0.71.1")
-    probe = make_probe(env={"LOCALDOMAIN": "one.test two.test", "RES_OPTIONS": "ndots:5"})
+    dns_server.set("short", "127.0.71.1")
+    probe = make_probe(env={"LOCALDOMAIN": "one.test", "RES_OPTIONS": "ndots:5"})
     probe.open(target(dns_server, echo, "short"), **FAST)
     update = probe.wait_update()
-    assert (update["outcome"], update["question"]) == ("changed", "short.two.test")
-    assert {asked.name for asked in dns_server.asked} >= {"short.one.test", "short.two.test"}
+    assert (update["outcome"], update["question"]) == ("changed", "short")
+    assert {asked.name for asked in dns_server.asked} == {"short.one.test", "short"}
     assert_complete(probe)
 
 
-def test_channels_are_told_apart(probe, dns_server, echo):
+def test_channels_are_told_apart(probe: Probe, dns_server: DnsServer, echo: EchoServers) -> None:
     echo.start("127.0.71.1", "127.0.71.2")
     dns_server.set("one.test", "127.0.71.1")
     dns_server.set("two.test", "127.0.71.2")
@@ -156,7 +167,7 @@ def test_channels_are_told_apart(probe, dns_server, echo):
         assert ready["address"] == f"{address}:{echo.port}"
 
 
-def test_the_tap_is_killed_while_in_use(probe, dns_server, echo):
+def test_the_tap_is_killed_while_in_use(probe: Probe, dns_server: DnsServer, echo: EchoServers) -> None:
     echo.start("127.0.71.1", "127.0.71.2")
     dns_server.set(NAME, "127.0.71.1", "127.0.71.2")
     probe.open(target(dns_server, echo), **FAST)

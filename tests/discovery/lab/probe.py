@@ -30,6 +30,8 @@ class Warn(logging.Handler):
             tell(warning=record.getMessage())
 
 
+if "--executable" in sys.argv:
+    sys.executable = sys.argv[sys.argv.index("--executable") + 1]  # what the tap is started with
 logging.getLogger("grpc_lb_instrumentor").addHandler(Warn())
 watch = DiscoveryWatch(
     lambda update: tell(update=dataclasses.asdict(update)),

@@ -12,7 +12,9 @@ from pathlib import Path
 
 _LINE = re.compile(r"[IWED](\d{4}) (\d\d):(\d\d):(\d\d)\.(\d{6}) +(\d+) ([\w.]+):\d+\] (.*)")
 _RESOLVER = re.compile(r"\[polling resolver (0x[0-9a-f]+)\] (.*)")
-_CREATED = re.compile(r"subchannel (0x[0-9a-f]+) \{address=(?:ipv[46]:)?([^,]+), .*: created$")
+_SUBCHANNEL = r"subchannel (0x[0-9a-f]+) \{address=(?:ipv[46]:)?([^,]+), .*"
+_STATE = re.compile(_SUBCHANNEL + r"reporting connectivity state (\w+)")
+_CREATED = re.compile(_SUBCHANNEL + r": created$")
 
 
 @dataclass(frozen=True, slots=True)

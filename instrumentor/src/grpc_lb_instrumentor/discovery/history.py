@@ -11,6 +11,7 @@ _FAILED = {
 }
 _TOLERANCE = 2_000_000
 """ns: channelz counts in whole milliseconds, and a loss and the query that follows lie close together."""
+_DROPPED = 1_500_000  # ns
 
 
 class ChannelHistory:
@@ -25,11 +26,15 @@ class ChannelHistory:
         self._mended: list[tuple[int, int]] = []  # was broken from, to
 
     def subchannel(self, event: SubchannelEvent) -> None:
-        """A subchannel is broken from where it leaves READY, or fails to connect, until it is READY or gone."""
+        """A subchannel is broken from leaving READY, or failing to connect, until READY or gone."""
         failed = event.state is SubchannelState.TRANSIENT_FAILURE
         if event.state in (SubchannelState.READY, SubchannelState.REMOVED):
             since = self._broken.pop(event.subchannel, None)
-            if since is not None:
+            # One that is no more in the address list goes from READY to gone by way of IDLE, in no time.
+            dropped = (
+                event.state is SubchannelState.REMOVED and since is not None and event.at - since < _DROPPED
+            )
+            if since is not None and not dropped:
                 self._mended.append((since, event.at))
         elif failed or event.previous is SubchannelState.READY:
             self._broken.setdefault(event.subchannel, event.at)

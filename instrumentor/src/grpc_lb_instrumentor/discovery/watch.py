@@ -209,7 +209,7 @@ class DiscoveryWatch:
         if not watched.asked:
             self._warn_once(
                 f"channel {watched.history.channel} ({watched.history.target}) connected without a DNS "
-                "query: its resolver updates are not seen"
+                "query for its address (the hosts file?): its resolver updates are not seen"
             )
 
     def _warn_once(self, text: str) -> None:

@@ -30,6 +30,7 @@ SWEEP_RATE = 5.0
 TRACE_MEMORY = 16 * 1024
 """Bytes of trace that gRPC keeps of a channel or subchannel: at its default of 4096 a busy one forgets."""
 _ORPHANS = "GRPC_CHANNELZ_MAX_ORPHANED_NODES"
+_YOUNG, _YOUNG_INTERVAL = 1.0, 0.05  # s; a channel that is closed soon must be listed before
 _PENDING_LIMIT = 60.0  # s; a channel that has not shown by then was never made
 _SUBCHANNEL_ID = re.compile(rb'"subchannelId":"(\d+)"')
 _MOVING = (
@@ -109,11 +110,13 @@ class ChannelzWatcher:
         self._subchannels: dict[int, _Subchannel] = {}
         self._next_id = 1
         self._stop = threading.Event()
+        self._young_until = 0.0  # monotonic
         self._thread: threading.Thread | None = None
 
     def expect(self, channel: int, target: str) -> None:
         """A channel with this target is about to be made."""
         with self._lock:
+            self._young_until = time.monotonic() + _YOUNG
             self._expected.append(_Expected(channel, _plain(target), time.monotonic() + _PENDING_LIMIT))
             if self._thread is None and not self._stop.is_set():
                 self._thread = threading.Thread(target=self._run, name="grpc-lb-channelz", daemon=True)
@@ -143,7 +146,7 @@ class ChannelzWatcher:
     # --- the thread ---
 
     def _run(self) -> None:
-        while not self._stop.wait(LIST_INTERVAL):
+        while not self._stop.wait(_YOUNG_INTERVAL if time.monotonic() < self._young_until else LIST_INTERVAL):
             self._guarded(self.poll)
 
     def _guarded(self, work: Callable[[], None]) -> None:

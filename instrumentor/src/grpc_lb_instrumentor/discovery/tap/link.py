@@ -2,7 +2,7 @@
 
 Parent to tap: ``{"open": port, "authority": "1.2.3.4:53" | null}`` with UDP and TCP listener attached,
 ``{"close": port}``, ``{"flush": n}``. Tap to parent: ``{"hello": pid}``, ``{"asked": port}`` at a channel's
-first query, ``{"resolution": port, …Report}``, ``{"flushed": n}``.
+first query for addresses, ``{"resolution": port, …Report}``, ``{"flushed": n}``.
 """
 
 import json

@@ -44,19 +44,25 @@ class _Visit:
 
 
 class Listener:
-    """Serves one channel. `report` gets every resolution once it is over."""
+    """Serves one channel.
+
+    `begun` is called when a resolution begins, `asked` when one asks for addresses, and `report` gets every
+    resolution once it is over.
+    """
 
     def __init__(
         self,
         udp: socket.socket,
         tcp: socket.socket,
         servers: Callable[[], Sequence[Address]],
+        begun: Callable[[], None],
         asked: Callable[[], None],
         report: Callable[[Report], None],
     ) -> None:
         self._udp = udp
         self._tcp = tcp
         self._servers = servers
+        self._begun = begun
         self._asked = asked
         self._report = report
         self._visits: dict[int, _Visit] = {}  # by the client's port; TCP without a UDP query before: negative
@@ -119,12 +125,14 @@ class Listener:
         visit = self._visits.get(peer[1])
         if visit is None:
             visit = self._visits[peer[1]] = _Visit(at, self._servers())
-            self._asked()
+            self._begun()
         inquiry = visit.inquiries.get(key)
         if inquiry is None:
             inquiry = Inquiry(visit.servers, lambda answer: self._deliver(answer, peer))
             visit.inquiries[key] = inquiry
         visit.resolution.query(at, packet)
+        if visit.resolution.asks_addresses:
+            self._asked()
         inquiry.ask(packet)
 
     def _deliver(self, answer: bytes, peer: kernel.Peer) -> None:
@@ -177,5 +185,6 @@ class Listener:
                 return visit
         # A client that asks over TCP from the start (RES_OPTIONS=use-vc): its connection is the resolution.
         visit = self._visits[-port] = _Visit(at, self._servers())
+        self._begun()
         self._asked()
         return visit

@@ -94,9 +94,8 @@ class Tap:
 
         asked = False
 
-        def first() -> None:
+        def asks() -> None:
             nonlocal asked
-            self._wake.set()
             if not asked:
                 asked = True
                 self._tell({"asked": port})
@@ -104,7 +103,7 @@ class Tap:
         def report(resolution: Report) -> None:
             self._tell(link.report_message(port, resolution))
 
-        listener = self._listeners[port] = Listener(udp, tcp, servers, first, report)
+        listener = self._listeners[port] = Listener(udp, tcp, servers, self._wake.set, asks, report)
         await listener.start()
 
     def _tell(self, message: dict[str, Any]) -> None:

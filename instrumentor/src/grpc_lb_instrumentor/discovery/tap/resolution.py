@@ -72,6 +72,11 @@ class Resolution:
         return any(question.result is None for question in self._questions.values())
 
     @property
+    def asks_addresses(self) -> bool:
+        """Whether IPv4 addresses were asked for."""
+        return any(question.qtype == dns.rdatatype.A for question in self._questions.values())
+
+    @property
     def awaits_tcp(self) -> bool:
         """Whether every open question was answered truncated, so that the client now turns to TCP."""
         opened = [question for question in self._questions.values() if question.result is None]
@@ -115,8 +120,12 @@ class Resolution:
             question.addresses = ()
 
     def end(self, at: int) -> Report | None:
-        """The client has closed its socket, seen at this instant; None when it never asked anything."""
-        if not self._questions:
+        """The client has closed its socket, seen at this instant.
+
+        None when it never asked for IPv4 addresses, as gRPC always does but when the hosts file has the name:
+        then what was asked besides does not tell how the resolution ended.
+        """
+        if not self.asks_addresses:
             return None
         result, question, addresses = self._outcome()
         ended = at if self.open or self._answered is None else self._answered
@@ -124,7 +133,7 @@ class Resolution:
 
     def _outcome(self) -> tuple[Result, _Question, tuple[str, ...]]:
         asked = list(self._questions.values())
-        families = [question for question in asked if question.qtype in _ADDRESS_TYPES] or asked
+        families = [question for question in asked if question.qtype in _ADDRESS_TYPES]
         good = [question for question in families if question.addresses]
         if good:
             addresses = {address for question in good for address in question.addresses}

@@ -1,0 +1,276 @@
+"""Nothing of the watch may harm the application."""
+
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import dns.rcode
+import pytest
+from grpc_lb_instrumentor.discovery.supervisor import TapSupervisor
+from grpc_lb_instrumentor.discovery.tap import spawn
+from grpc_lb_instrumentor.discovery.tap.resolution import Report
+from grpc_lb_instrumentor.discovery.targets import Address
+
+from tests.discovery.conftest import MakeProbe
+from tests.discovery.lab.client import PATIENCE, Probe
+from tests.discovery.lab.dns_server import DnsServer
+from tests.discovery.lab.echo_servers import EchoServers
+from tests.discovery.lab.queries import ask, ask_retrying, query
+
+NAME = "servers.test"
+
+
+def target(dns_server: DnsServer, echo: EchoServers) -> str:
+    return f"dns://127.0.0.1:{dns_server.port}/{NAME}:{echo.port or 50051}"
+
+
+def assert_unwatched(probe: Probe, given: str) -> None:
+    """The target is as it was, RPCs work, and no update is told."""
+    assert [probe.open(given)["target"] for _ in range(2)] == [given] * 2
+    assert probe.call(0) == probe.call(1) == ["127.0.71.1"]
+    # Subchannels are seen all the same; these two channels share one.
+    assert probe.wait_subchannel(state="ready")["address"].startswith("127.0.71.1:")
+    probe.quit()
+    assert probe.all("update") == []
+
+
+@pytest.fixture
+def served(dns_server: DnsServer, echo: EchoServers) -> str:
+    echo.start("127.0.71.1")
+    dns_server.set(NAME, "127.0.71.1")
+    return target(dns_server, echo)
+
+
+@pytest.mark.parametrize("broken", ["no interpreter", "dies at once", "hangs"])
+def test_a_tap_that_cannot_start(broken: str, make_probe: MakeProbe, tmp_path: Path, served: str) -> None:
+    interpreter = tmp_path / "python"
+    if broken != "no interpreter":
+        interpreter.write_text(
+            "#!/bin/sh\n" + ("exit 1\n" if broken == "dies at once" else "read _ <&0\nsleep 9\n")
+        )
+        interpreter.chmod(0o755)
+    probe = make_probe("--executable", str(interpreter))
+    assert_unwatched(probe, served)
+    assert len(probe.all("warning")) == 1
+    assert "tap" in probe.all("warning")[0]
+
+
+def test_switched_off_by_the_environment(make_probe: MakeProbe, served: str) -> None:
+    probe = make_probe(
+        env={
+            "OTEL_PYTHON_GRPC_LB_RESOLVER_DISABLED": "true",
+            "OTEL_PYTHON_GRPC_LB_SUBCHANNEL_DISABLED": "true",
+        }
+    )
+    opened = probe.open(served)
+    assert opened["target"] == served
+    assert opened["options"] == [["grpc.lb_policy_name", "round_robin"]]
+    assert probe.call() == ["127.0.71.1"]
+    probe.quit()
+    assert (probe.all("update"), probe.all("subchannel"), probe.all("warning")) == ([], [], [])
+
+
+def test_a_resolver_that_ignores_the_authority_is_left_alone(
+    make_probe: MakeProbe, echo: EchoServers
+) -> None:
+    echo.start("127.0.71.1")
+    probe = make_probe(env={"GRPC_DNS_RESOLVER": "native"})
+    given = [f"dns:///no-such-name.test:{echo.port}" for _ in range(2)]
+    assert [probe.open(one)["target"] for one in given] == given
+    assert len(probe.all("warning")) == 1
+    assert "GRPC_DNS_RESOLVER" in probe.all("warning")[0]
+
+
+def test_what_needs_no_nameserver_is_left_alone(probe: Probe, echo: EchoServers) -> None:
+    echo.start("127.0.0.1")
+    for given in (f"127.0.0.1:{echo.port}", f"ipv4:127.0.0.1:{echo.port}", f"dns:///localhost:{echo.port}"):
+        opened = probe.open(given)
+        assert opened["target"] == given
+        assert probe.call(opened["opened"]) == ["127.0.0.1"]
+        ready = probe.wait_subchannel(channel=opened["opened"], state="ready")
+        assert ready["target"] == given
+    assert probe.command("tap", tap=1)["tap"] is None
+    assert probe.all("warning") == []
+
+
+def test_a_channel_that_connects_without_a_query(make_probe: MakeProbe, echo: EchoServers) -> None:
+    """A name in the hosts file is resolved without asking anybody; it is told once, and does no harm."""
+    name = next((name for name in hosts_names()), None)
+    if name is None:
+        pytest.skip("the hosts file names nothing but localhost")
+    host, address = name
+    echo.start(address)
+    probe = make_probe()
+    for _ in range(2):
+        opened = probe.open(f"dns:///{host}:{echo.port}")
+        assert opened["target"] != f"dns:///{host}:{echo.port}"
+        assert probe.call(opened["opened"]) == [address]
+    probe.wait(lambda message: "without a DNS query" in message.get("warning", ""))
+    probe.quit()
+    assert probe.all("update") == []  # AAAA is asked, but says nothing of how it ended
+
+
+def hosts_names() -> list[tuple[str, str]]:
+    lines = [line.split() for line in Path("/etc/hosts").read_text(encoding="utf-8").splitlines()]
+    return [
+        (words[1], words[0])
+        for words in lines
+        if len(words) > 1 and words[0].startswith("127.") and words[1] != "localhost"
+    ]
+
+
+def test_the_tap_ends_with_the_application(probe: Probe, served: str) -> None:
+    probe.open(served)
+    probe.wait_update()
+    tap = probe.command("tap", tap=1)["tap"]
+    gone = os.pidfd_open(tap)
+    probe.process.kill()
+    assert wait_readable(gone)
+    os.close(gone)
+
+
+def test_a_forked_child_has_a_tap_of_its_own(probe: Probe, served: str) -> None:
+    probe.open(served, dns_min_time_between_resolutions_ms=100)
+    probe.wait_update()
+    tap = probe.command("tap", tap=1)["tap"]
+    probe.command("forked", fork=1)
+    child = next(message for message in probe.messages if "child_opened" in message)
+    assert child["child_opened"].startswith("dns://127.0.0.1:")
+    assert child["tap"] not in {tap, None}
+    assert probe.command("tap", tap=1)["tap"] == tap
+    assert probe.call() == ["127.0.71.1"]
+
+
+def test_what_was_seen_last_is_told_at_exit(probe: Probe, served: str) -> None:
+    probe.open(served)
+    probe.call()
+    assert probe.quit() == 0
+    assert len(probe.all("update")) == 1
+    assert [event["state"] for event in probe.all("subchannel")][:3] == ["created", "connecting", "ready"]
+
+
+# --- the supervisor by itself ---
+
+
+class Reports:
+    """A supervisor and what it reports."""
+
+    def __init__(self) -> None:
+        self.reports: list[Report] = []
+        self.news = threading.Condition()
+        self.supervisor = TapSupervisor(self._take, lambda _: None)
+
+    def _take(self, _: int, report: Report) -> None:
+        with self.news:
+            self.reports.append(report)
+            self.news.notify_all()
+
+    def wait(self, count: int) -> Report:
+        with self.news:
+            assert self.news.wait_for(lambda: len(self.reports) >= count, PATIENCE)
+        return self.reports[count - 1]
+
+
+@pytest.fixture
+def reports() -> Iterator[Reports]:
+    made = Reports()
+    yield made
+    made.supervisor.close()
+
+
+def test_a_tap_that_dies_again_and_again_becomes_a_thread(
+    reports: Reports, dns_server: DnsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dns_server.set(NAME, "127.0.71.1")
+    port = reports.supervisor.listen(Address("127.0.0.1", dns_server.port))
+    assert port is not None
+    ask(port, query(NAME))
+    assert reports.wait(1).addresses == ("127.0.71.1",)
+
+    monkeypatch.setattr(spawn, "_BOOT", "raise SystemExit(1)")
+    assert reports.supervisor.pid is not None
+    os.kill(reports.supervisor.pid, signal.SIGKILL)
+    # The query waits in the port's queue until the thread serves it.
+    answer = ask(port, query(NAME))
+    assert answer.rcode() == dns.rcode.NOERROR
+    assert reports.wait(2).addresses == ("127.0.71.1",)
+    assert reports.supervisor.pid is None
+
+
+def test_nameservers_are_tried_in_turn(
+    reports: Reports, dns_server: DnsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Refused, failing and silent nameservers before a good one, over UDP; refused over TCP."""
+    dns_server.set(NAME, "127.0.71.1")
+    failing, silent = DnsServer().start(), DnsServer().start()
+    try:
+        failing.set(NAME, rcode=dns.rcode.SERVFAIL)
+        silent.set(NAME, dropped=frozenset({"A"}))
+        closed = unused_port()
+        ports = (closed, failing.port, silent.port, dns_server.port)
+        use_nameservers(monkeypatch, ports)
+        port = reports.supervisor.listen(None)
+        assert port is not None
+        answer = ask_retrying(port, query(NAME))  # the first try ends at the silent one
+        assert [str(record) for record in answer.answer[0]] == ["127.0.71.1"]
+        assert [len(server.asked) for server in (failing, silent, dns_server)] == [1, 1, 1]
+        assert reports.wait(1).addresses == ("127.0.71.1",)
+
+        answer = ask(
+            port, query(NAME), tcp=True
+        )  # TCP has no retry: the silent one is given up after a while
+        assert [str(record) for record in answer.answer[0]] == ["127.0.71.1"]
+    finally:
+        failing.stop()
+        silent.stop()
+
+
+def test_no_nameserver_there_fails_at_once(reports: Reports) -> None:
+    port = reports.supervisor.listen(Address("127.0.0.1", unused_port()))
+    assert port is not None
+    assert ask(port, query(NAME)).rcode() == dns.rcode.SERVFAIL
+    assert reports.wait(1).result == "servfail"
+
+
+def use_nameservers(monkeypatch: pytest.MonkeyPatch, ports: tuple[int, ...]) -> None:
+    """The tap process reads the system's resolv.conf: give it another list instead."""
+    servers = ",".join(f"Address('127.0.0.1',{port})" for port in ports)
+    patched = spawn._BOOT.replace(
+        "main(link, parent)",
+        "from grpc_lb_instrumentor.discovery.tap import nameservers\n"
+        "from grpc_lb_instrumentor.discovery.targets import Address\n"
+        f"nameservers.ResolvConf.servers = lambda self: ({servers},)\n"
+        "main(link, parent)",
+    )
+    monkeypatch.setattr(spawn, "_BOOT", patched)
+
+
+def unused_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        port: int = taken.getsockname()[1]
+    return port
+
+
+def wait_readable(fd: int) -> bool:
+    return bool(select.select([fd], [], [], PATIENCE)[0])
+
+
+def test_the_tap_imports_neither_grpc_nor_opentelemetry() -> None:
+    boot = spawn._BOOT.replace("main(link, parent)", "print(sorted(sys.modules))")
+    run = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", boot, spawn._arguments(0)],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=PATIENCE,
+    )
+    modules = run.stdout
+    assert "'grpc_lb_instrumentor.discovery.tap.process'" in modules
+    assert not any(f"'{name}'" in modules for name in ("grpc", "opentelemetry", "psutil"))
