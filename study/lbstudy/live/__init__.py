@@ -1,1 +1,1 @@
-"""The view of a run while it runs: ``state`` is pure, ``screen`` draws it on a terminal, ``lines`` prints it."""
+"""The view of a run while it runs: ``state`` is pure, ``screen`` draws it, ``lines`` prints it."""

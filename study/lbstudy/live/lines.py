@@ -33,7 +33,8 @@ class Lines:
             return
         self._next = elapsed - elapsed % _EVERY + _EVERY
         counts = "; ".join(
-            f"{lane.setting}: {lane.requests} RPCs, {lane.errors} errors" for lane in self._state.lanes.values()
+            f"{lane.setting}: {lane.requests} RPCs, {lane.errors} errors"
+            for lane in self._state.lanes.values()
         )
         self._print(f"{elapsed:6.1f} s of {self._state.duration:.0f} s  {counts}")
 
@@ -58,7 +59,7 @@ class Lines:
 
     def _event(self, event: Event | None) -> None:
         if event is not None:
-            at = "        " if self._state.elapsed is None else f"{event.at:6.1f} s"
+            at = " " * 8 if event.at is None else f"{event.at:6.1f} s"
             self._print(f"{at}  {event.setting}: {event.text}")
 
     def _print(self, text: str) -> None:

@@ -21,7 +21,11 @@ class Screen:
         self._state = State()
         self._console = console
         self._live = Live(
-            console=console, get_renderable=self._render, refresh_per_second=4, transient=True, redirect_stdout=False
+            console=console,
+            get_renderable=self._render,
+            refresh_per_second=4,
+            transient=True,
+            redirect_stdout=False,
         )
 
     def begin(self, title: str, settings: list[str], duration: float) -> None:
@@ -72,7 +76,7 @@ class Screen:
         log.add_column(style="cyan", no_wrap=True)
         log.add_column(no_wrap=True, overflow="ellipsis")
         for event in state.events[-_EVENTS:]:
-            at = "" if event.at != event.at else f"{event.at:.1f} s"  # NaN: before the load  # noqa: PLR0124
+            at = "" if event.at is None else f"{event.at:.1f} s"
             log.add_row(at, event.setting, event.text)
         return Group(Text(state.title, style="bold"), progress, *lanes, log)
 

@@ -56,7 +56,7 @@ class Lane:
 class Event:
     """One line of the log."""
 
-    at: float
+    at: float | None  # s since the load began; None before it was known when that will be
     setting: str
     text: str
 
@@ -125,6 +125,6 @@ class State:
         return self._event(update.setting, f"{update.client} resolver update: {what}")
 
     def _event(self, setting: str, text: str) -> Event:
-        event = Event(self.elapsed if self.elapsed is not None else float("nan"), setting, text)
+        event = Event(self.elapsed, setting, text)
         self.events.append(event)
         return event

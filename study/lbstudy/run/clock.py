@@ -9,5 +9,5 @@ async def until(instant: float) -> None:
 
     Sleeps in short steps: the event loop's clock is monotonic, and the wall clock may be set meanwhile.
     """
-    while (left := instant - time.time()) > 0:
+    while (left := instant - time.time()) > 0:  # noqa: ASYNC110 - there is no event: time passes
         await asyncio.sleep(min(left, 1.0))

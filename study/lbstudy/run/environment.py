@@ -5,6 +5,7 @@ Kubernetes does for variables that come after them in a container's ``env``.
 """
 
 from grpc_lb_instrumentor import names
+
 from lbstudy.observation import attributes
 
 # The system metrics that no measure reads cost each pod a few milliseconds a second.

@@ -1,4 +1,4 @@
-"""Writes down what a run leaves besides telemetry: changes, the programs' own counts, the DNS server's log."""
+"""What a run leaves besides telemetry: changes, the programs' own counts, the DNS server's log."""
 
 import json
 from collections.abc import Sequence

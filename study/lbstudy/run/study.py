@@ -78,6 +78,7 @@ async def _run(plan: RunPlan, view: View) -> None:
         view.stage("stopping the servers")
         await platform.aclose()
         await following
+        changes.check()
         view.stage("writing the run down")
         await record(plan, platform, store, changes.seen)
         if receiver.failure is not None:
@@ -89,7 +90,7 @@ async def _play(
     plan: RunPlan, platform: Platform, changes: ChangeLog, store: RunStore, endpoint: str, view: View
 ) -> None:
     """Start everything and play the timeline."""
-    first, *steps = plan.scenario.step
+    first = plan.scenario.step[0]
     deployments = [server_deployment(setting.name) for setting in plan.settings]
     view.stage(f"starting {first.servers * len(deployments)} servers")
     for setting in plan.settings:
@@ -111,18 +112,14 @@ async def _play(
         await platform.start_client(client_spec(plan, setting, endpoint, start_at))
     ticking = asyncio.create_task(_tick(view, start_at))
     try:
-        ended = asyncio.gather(
-            *(_client(plan, platform, client_deployment(setting.name)) for setting in plan.settings)
-        )
-        playing = asyncio.ensure_future(_scale(plan, platform, view, start_at))
-        done, _ = await asyncio.wait({ended, playing}, return_when=asyncio.FIRST_EXCEPTION)
-        for task in done:
-            task.result()
-        await playing
+        async with asyncio.TaskGroup() as tasks:  # a client that fails ends the timeline at once
+            tasks.create_task(_scale(plan, platform, view, start_at))
+            for setting in plan.settings:
+                tasks.create_task(_client(plan, platform, client_deployment(setting.name)))
+    except ExceptionGroup as failures:
+        raise failures.exceptions[0] from None
     finally:
         ticking.cancel()
-        for task in (ended, playing):
-            task.cancel()
 
 
 async def _scale(plan: RunPlan, platform: Platform, view: View, start_at: float) -> None:
