@@ -55,7 +55,7 @@ class _MultiCallable:
         try:
             response, call = self._inner.with_call(*given.asking())
         except grpc.RpcError as error:
-            rpc.end(*_outcome(error))
+            rpc.end(error.code(), error.trailing_metadata(), error.initial_metadata())
             raise
         except Exception:  # the channel is closed, or the like: nothing was sent
             raise
@@ -136,7 +136,7 @@ class _Ending:
         """Write down how ``call``, which has ended, ended."""
         with self._lock:
             if not self.rpc.ended:
-                self.rpc.end(*_outcome(call), with_code=True)
+                self.rpc.end(call.code(), call.trailing_metadata(), _received(call), with_code=True)
 
     def dropped(self) -> None:
         """Write down that grpc cancelled the call as nobody held it any more."""
@@ -217,6 +217,10 @@ class _StreamCall(_Call):
         self._self_ending.of(self.__wrapped__)
 
 
-def _outcome(call: Any) -> tuple[grpc.StatusCode, Any, Any]:
-    """Return code, trailing and initial metadata of a call, or an error, that has ended."""
-    return call.code(), call.trailing_metadata(), call.initial_metadata()
+def _received(call: Any) -> Any:
+    """Return the initial metadata that a call received so far.
+
+    ``call.initial_metadata()`` waits for them, and gRPC's thread, in which callbacks run, may have yet to
+    take them in: it would wait for itself. There is no public way to ask without waiting.
+    """
+    return getattr(getattr(call, "_state", None), "initial_metadata", None)

@@ -1,0 +1,194 @@
+"""Every call kind, every way to end: one span on each side, with the pod's name and the right code."""
+
+import asyncio
+from typing import Any
+
+import grpc
+import pytest
+from grpc_lb_instrumentor import names
+from opentelemetry.instrumentation.utils import suppress_instrumentation
+from opentelemetry.trace import SpanKind
+
+from tests.instrumentor.lab.echo import GUARD, KINDS, path
+from tests.instrumentor.lab.telemetry import POD, Telemetry
+from tests.instrumentor.lab.world import World, aio_start, requests
+
+# order → the code that it leads to, and whether the server's span must say so
+ENDINGS = {
+    "ok": grpc.StatusCode.OK,
+    "abort": grpc.StatusCode.NOT_FOUND,
+    "abort-trailing": grpc.StatusCode.NOT_FOUND,
+    "abort-status": grpc.StatusCode.DATA_LOSS,
+    "exception": grpc.StatusCode.UNKNOWN,
+    "set-code": grpc.StatusCode.RESOURCE_EXHAUSTED,
+    "metadata": grpc.StatusCode.OK,
+}
+
+
+def check_client(telemetry: Telemetry, code: grpc.StatusCode, pod: str | None) -> None:
+    span = telemetry.client()
+    attributes = dict(span.attributes or {})
+    assert attributes[names.RPC_GRPC_STATUS_CODE] == code.value[0]
+    assert attributes.get(names.SERVER_POD) == pod
+    assert attributes.get(names.SERVER_ANSWERED) is (False if pod is None else None)
+    assert attributes[names.CHANNEL_ID] == 0
+    assert span.status.is_ok is (code is grpc.StatusCode.OK)
+    assert telemetry.counts(names.METRIC_CLIENT_DURATION) == {(code.name, pod): 1}
+
+
+def check_server(telemetry: Telemetry, code: grpc.StatusCode) -> None:
+    attributes = dict(telemetry.server().attributes or {})
+    assert attributes[names.SERVER_POD] == POD
+    assert attributes[names.RPC_GRPC_STATUS_CODE] == code.value[0]
+    assert telemetry.counts(names.METRIC_SERVER_DURATION) == {(code.name, POD): 1}
+
+
+@pytest.mark.parametrize("order", ENDINGS)
+@pytest.mark.parametrize("kind", KINDS)
+async def test_an_rpc_that_the_server_ends(world: World, telemetry: Telemetry, kind: str, order: str) -> None:
+    answer = await world.ask(kind, order)
+    await world.stop()
+    assert answer.code is ENDINGS[order]
+    assert world.echo.begun == [order]
+    check_client(telemetry, answer.code, POD)
+    check_server(telemetry, answer.code)
+    if answer.code is grpc.StatusCode.OK:
+        assert set(answer.messages) == {world.echo.identity}
+        assert len(answer.messages) == (1 if kind.endswith("unary") else 3)
+
+
+@pytest.mark.parametrize("order", ["abort@1", "exception@1"])
+@pytest.mark.parametrize("kind", ["unary_stream", "stream_stream"])
+async def test_a_stream_that_fails_on_the_way(
+    world: World, telemetry: Telemetry, kind: str, order: str
+) -> None:
+    answer = await world.ask(kind, order)
+    await world.stop()
+    assert answer.messages == [world.echo.identity]
+    assert answer.code is not grpc.StatusCode.OK
+    check_client(telemetry, answer.code, POD)
+    check_server(telemetry, answer.code)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_the_application_gets_its_own_metadata(world: World, kind: str) -> None:
+    answer = await world.ask(kind, "metadata")
+    if world.client == "sync" and kind == "unary_stream":
+        return  # upstream hides this call's metadata from its application
+    assert answer.initial["app-initial"] == "yes"
+    assert answer.trailing["app-trailing"] == "yes"
+
+
+@pytest.mark.parametrize("order", ["abort-trailing", "abort-status"])
+@pytest.mark.parametrize("kind", KINDS)
+async def test_an_abort_delivers_its_own_trailing_metadata(world: World, kind: str, order: str) -> None:
+    answer = await world.ask(kind, order)
+    assert answer.trailing["app-trailing"] == order.removeprefix("abort-").replace("trailing", "abort")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_deadline_while_the_server_works(world: World, telemetry: Telemetry, kind: str) -> None:
+    answer = await world.ask(kind, "work", timeout=1)
+    await world.stop()
+    assert world.echo.begun == ["work"]
+    assert answer.code is grpc.StatusCode.DEADLINE_EXCEEDED
+    check_client(telemetry, answer.code, POD)
+    check_server(telemetry, answer.code)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_nothing_listens(telemetry: Telemetry, kind: str) -> None:
+    for client in ("aio", "sync"):
+        world = World(client, "aio")
+        world.connect("127.0.0.1:9")
+        answer = await world.ask(kind, "ok")
+        await world.disconnect()
+        assert answer.code is grpc.StatusCode.UNAVAILABLE
+    for number, span in enumerate(telemetry.rpcs(SpanKind.CLIENT)):
+        attributes = dict(span.attributes or {})
+        assert attributes[names.SERVER_ANSWERED] is False
+        assert names.SERVER_POD not in attributes
+        assert attributes[names.RPC_GRPC_STATUS_CODE] == grpc.StatusCode.UNAVAILABLE.value[0]
+        assert attributes[names.CHANNEL_ID] == number
+    assert telemetry.counts(names.METRIC_CLIENT_DURATION) == {("UNAVAILABLE", None): 2}
+
+
+@pytest.mark.parametrize("order", ["ok", "abort"])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("stack", ["aio", "sync"])
+async def test_a_server_without_instrumentation(bare: Telemetry, stack: str, kind: str, order: str) -> None:
+    world = World(stack, stack)
+    await world.serve()
+    bare.instrument_upstream()
+    bare.instrument_ours()
+    world.connect()
+    answer = await world.ask(kind, order)
+    await world.disconnect()
+    await world.stop()
+    check_client(bare, answer.code, None)
+    assert names.METADATA_POD not in {**answer.initial, **answer.trailing}
+
+
+@pytest.mark.parametrize("order", ["ok", "abort", "metadata"])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("stack", ["aio", "sync"])
+async def test_a_client_without_instrumentation(bare: Telemetry, stack: str, kind: str, order: str) -> None:
+    bare.instrument_ours()
+    world = World(stack, stack)
+    await world.serve()
+    with suppress_instrumentation():  # the channel is made as if there were no instrumentation
+        world.connect()
+    answer = await world.ask(kind, order)
+    await world.disconnect()
+    await world.stop()
+    assert set(bare.counts(names.METRIC_SERVER_DURATION)) == {(answer.code.name, POD)}
+    assert names.METADATA_POD not in {**answer.initial, **answer.trailing}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_cancelled_by_the_application(world: World, telemetry: Telemetry, kind: str) -> None:
+    if world.client == "sync":
+        await asyncio.to_thread(_cancel_sync, world, kind)
+    else:
+        call = aio_start(world.channel, kind, _order(kind), GUARD)
+        asking = asyncio.ensure_future(_answers(call, kind))
+        await asyncio.to_thread(world.echo.working.wait)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+    await world.stop()
+    attributes = dict(telemetry.client().attributes or {})
+    assert attributes[names.RPC_GRPC_STATUS_CODE] == grpc.StatusCode.CANCELLED.value[0]
+    check_server(telemetry, grpc.StatusCode.CANCELLED)
+    ((code, _),) = telemetry.counts(names.METRIC_CLIENT_DURATION)
+    assert code == "CANCELLED"
+    if kind.endswith("stream"):  # it had answered once
+        assert attributes[names.SERVER_POD] == POD
+
+
+def _order(kind: str) -> str:
+    """Work at once, or after the first message of a stream."""
+    return "work" if kind.endswith("unary") else "work@1"
+
+
+async def _answers(call: Any, kind: str) -> None:
+    if kind.endswith("unary"):
+        await call
+    else:
+        async for _ in call:
+            pass
+
+
+def _cancel_sync(world: World, kind: str) -> None:
+    callable_ = getattr(world.channel, kind)(path(kind))
+    request = requests(kind, _order(kind))
+    if kind.endswith("unary"):
+        call = callable_.future(request)
+    else:
+        call = callable_(request)
+        next(call)
+    world.echo.working.wait()
+    if kind == "unary_stream":
+        call.close()  # upstream makes a generator of it, which can be closed and not cancelled
+    else:
+        assert call.cancel()
