@@ -1,0 +1,158 @@
+"""Lanes made by hand: what a test says is what was observed, and nothing else."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from lbstudy.measures.codes import NAMES
+from lbstudy.observation.records import (
+    NO_SERVER,
+    ClientTally,
+    DnsLookup,
+    Lane,
+    PodLife,
+    RpcTable,
+    ScaleCommand,
+    ServedTable,
+    ServerTally,
+    SpanRef,
+    Transition,
+    Update,
+    UsageTable,
+)
+
+
+@dataclass(frozen=True)
+class Rpc:
+    """An RPC that was due at ``due``, sent at ``sent`` (then, unless told) and took so long from there."""
+
+    due: float
+    server: str | None  # None: no server answered
+    took: float = 0.02
+    sent: float | None = None
+    code: str = "OK"
+    client: int = 0
+    tells_due: bool = True
+
+
+def rpcs(due: Iterable[float], server: str | None, **others: object) -> list[Rpc]:
+    """RPCs that differ in nothing but when they were due."""
+    return [Rpc(at, server, **others) for at in due]  # type: ignore[arg-type]  # Rpc's own fields
+
+
+def pod(name: str, *, commanded: float = -5.0, ready: float | None = -4.0, **others: float | None) -> PodLife:
+    """A pod at "10.0.0.1:50051" if its name is "a", "10.0.0.2:50051" if it is "b" …, Ready from −4 s on."""
+    return PodLife(name, address(name), commanded, ready=ready, **others)
+
+
+def address(name: str) -> str:
+    """A pod's address."""
+    return f"10.0.0.{ord(name) - ord('a') + 1}:50051"
+
+
+def update(ended: float, servers: str, client: int = 0, outcome: str = "changed", **others: object) -> Update:
+    """A resolver update that gave these servers ("abc"), as addresses without a port."""
+    fields: dict[str, object] = {
+        "started": ended - 0.01,
+        "cause": "unknown",
+        "added": frozenset(),
+        "removed": frozenset(),
+        "ref": SpanRef(f"{client:031x}1", f"{round(ended * 1000) & 0xFFFFFFFF:016x}"),
+        **others,
+    }
+    addresses = frozenset(address(name).partition(":")[0] for name in servers)
+    return Update(client=client, ended=ended, outcome=outcome, addresses=addresses, **fields)  # type: ignore[arg-type]
+
+
+def connected(at: float, server: str, client: int = 0) -> Transition:
+    """A subchannel that became READY."""
+    return Transition(client, 1, address(server), "ready", at, SpanRef("c" * 32, "c" * 16))
+
+
+def sample(
+    at: float, server: str, *, cpu: float = math.nan, memory: float = math.nan, age: float = math.nan
+) -> tuple[float, str, float, float, float]:
+    """What a server reported of itself."""
+    return at, server, cpu, memory, age
+
+
+def tally(by_code: dict[str, int], by_server: dict[str, int], not_sent: int = 0) -> ClientTally:
+    """What a client program counted, with rates of 10 and 9 RPC/s."""
+    sent = sum(by_code.values())
+    return ClientTally(
+        client="client-pod",
+        scheduled=sent + not_sent,
+        sent=sent,
+        not_sent=not_sent,
+        by_code=by_code,
+        by_server=by_server,
+        offered_rate=10.0,
+        achieved_rate=9.0,
+        lateness_p50=0.0,
+        lateness_p99=0.0,
+        lateness_max=0.0,
+    )
+
+
+def lane(
+    *,
+    end: float,
+    pods: Sequence[PodLife],
+    commands: Sequence[tuple[float, int]] | None = None,
+    rpcs: Sequence[Rpc] = (),
+    served: Sequence[tuple[str, str]] = (),  # server, code
+    clients: int = 1,
+    updates: Sequence[Update] = (),
+    transitions: Sequence[Transition] = (),
+    usage: Sequence[tuple[float, str, float, float, float]] = (),
+    client_tallies: Sequence[ClientTally] = (),
+    server_tallies: Sequence[ServerTally] = (),
+    lookups: Sequence[DnsLookup] = (),
+    setting: str = "stock",
+) -> Lane:
+    """A lane of these observations. Without commands, one for all pods came before the load."""
+    servers = tuple(pod.name for pod in pods)
+    index = {name: i for i, name in enumerate(servers)}
+    rows = sorted(rpcs, key=lambda rpc: rpc.due if rpc.sent is None else rpc.sent)
+    sent = np.array([rpc.due if rpc.sent is None else rpc.sent for rpc in rows], dtype=np.float64)
+    samples = list(usage)
+    return Lane(
+        setting=setting,
+        end=end,
+        servers=servers,
+        clients=tuple(f"client-{i}" for i in range(clients)),
+        commands=tuple(ScaleCommand(at, n) for at, n in commands or [(-5.0, len(pods))]),
+        pods=tuple(pods),
+        rpcs=RpcTable(
+            scheduled=np.array([rpc.due if rpc.tells_due else math.nan for rpc in rows], dtype=np.float64),
+            sent=sent,
+            ended=sent + np.array([rpc.took for rpc in rows], dtype=np.float64),
+            code=np.array([NAMES.index(rpc.code) for rpc in rows], dtype=np.int16),
+            server=np.array(
+                [NO_SERVER if rpc.server is None else index[rpc.server] for rpc in rows], dtype=np.int32
+            ),
+            client=np.array([rpc.client for rpc in rows], dtype=np.int32),
+            ref=np.arange(len(rows), dtype=np.int64),
+        ),
+        served=ServedTable(
+            started=np.zeros(len(served)),
+            ended=np.zeros(len(served)),
+            code=np.array([NAMES.index(code) for _, code in served], dtype=np.int16),
+            server=np.array([index[server] for server, _ in served], dtype=np.int32),
+        ),
+        updates=tuple(sorted(updates, key=lambda found: found.ended)),
+        transitions=tuple(transitions),
+        usage=UsageTable(
+            at=np.array([row[0] for row in samples], dtype=np.float64),
+            server=np.array([index[row[1]] for row in samples], dtype=np.int32),
+            cpu=np.array([row[2] for row in samples], dtype=np.float64),
+            memory=np.array([row[3] for row in samples], dtype=np.float64),
+            active=np.zeros(len(samples)),
+            inactivity_age=np.array([row[4] for row in samples], dtype=np.float64),
+        ),
+        client_tallies=tuple(client_tallies),
+        server_tallies=tuple(server_tallies),
+        lookups=tuple(lookups),
+        span_refs={row: SpanRef(f"{row + 1:032x}", f"{row + 1:016x}") for row in range(len(rows))},
+    )
