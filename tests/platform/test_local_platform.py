@@ -155,14 +155,15 @@ async def test_dns_follows_after_the_propagation_delay(start_platform: StartPlat
 async def test_no_rpc_in_flight_is_lost_when_a_pod_is_removed(start_platform: StartPlatform) -> None:
     platform = await start_platform()
     follower = Follower(platform)
-    await platform.create_servers(servers(1, work=1.0))
+    # The wait is for gRPC to hand every RPC that has arrived to the program, which then works on it for longer.
+    await platform.create_servers(servers(1, work=1.5, drain_wait=1.0))
     (ready,) = await follower.until(ChangeKind.READY)
     async with grpc.aio.insecure_channel(f"ipv4:{ready.address}") as channel:
         await channel.channel_ready()  # what waits for a connection is sent in no order
         stub = greeter_pb2_grpc.GreeterServiceStub(channel)
         calls = [asyncio.ensure_future(stub.SayHello(greeter_pb2.SayHelloRequest())) for _ in range(50)]
-        # Answered once the fifty, sent before it, are being worked on.
-        check = channel.unary_unary(
+        # Answered after the fifty were sent.
+        check: grpc.aio.UnaryUnaryMultiCallable[health_pb2.HealthCheckRequest, bytes] = channel.unary_unary(
             "/grpc.health.v1.Health/Check",
             request_serializer=health_pb2.HealthCheckRequest.SerializeToString,
         )

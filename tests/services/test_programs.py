@@ -96,7 +96,7 @@ async def test_health_reflection_and_the_pods_name(start: Start) -> None:
 
 
 async def test_sigterm_drains_in_order_and_loses_no_rpc_in_flight(start: Start) -> None:
-    server, address = await serve(start, "--work", "1", "--drain-wait", "0.3", "--drain-grace", "20")
+    server, address = await serve(start, "--work", "1", "--drain-wait", "0.5", "--drain-grace", "20")
     async with grpc.aio.insecure_channel(address) as channel:
         await channel.channel_ready()  # what waits for a connection is sent in no order
         stub = greeter_pb2_grpc.GreeterServiceStub(channel)
@@ -116,9 +116,9 @@ async def test_sigterm_drains_in_order_and_loses_no_rpc_in_flight(start: Start) 
 
 
 async def test_what_outlasts_the_grace_is_counted_as_cancelled(start: Start) -> None:
-    server, address = await serve(start, "--work", "60", "--drain-grace", "0.2")
+    server, address = await serve(start, "--work", "60", "--drain-wait", "0.5", "--drain-grace", "0.2")
     async with grpc.aio.insecure_channel(address) as channel:
-        await channel.channel_ready()  # what waits for a connection is sent in no order
+        await channel.channel_ready()
         stub = greeter_pb2_grpc.GreeterServiceStub(channel)
         call = asyncio.ensure_future(stub.SayHello(greeter_pb2.SayHelloRequest()))
         await health(channel, "")  # answered after the call was sent

@@ -45,9 +45,9 @@ async def drain(
 ) -> None:
     """NOT_SERVING at once, ``wait`` seconds of service as before, GOAWAY, ``grace`` seconds for open RPCs.
 
-    The wait is for clients to hear that this server goes away (through DNS, say) while it still answers. Every
-    RPC that the server works on has the grace; one that crosses the GOAWAY on its way is CANCELLED by gRPC,
-    which no server can prevent: that is part of what is studied.
+    The wait is for clients to hear that this server goes away (through DNS, say) while it still answers.
+    Every RPC that the server works on has the grace. One that crosses the GOAWAY on its way, or that gRPC has
+    received and not yet handed to the program, is CANCELLED by gRPC: that is part of what is studied.
     """
     emit("draining")
     await health_servicer.enter_graceful_shutdown()

@@ -48,6 +48,7 @@ async def _serve(args: argparse.Namespace, termination: Termination) -> int:
     emit("serving", address=f"{args.address.rpartition(':')[0]}:{port}")
     await termination.wait()
     await drain(server, health_servicer, args.drain_wait, args.drain_grace)
+    await greeter.counted()
     emit("stopped", answered=dict(greeter.answered))
     return 0
 

@@ -1,6 +1,7 @@
 """The service itself."""
 
 import asyncio
+import contextlib
 from collections import Counter
 
 import grpc
@@ -21,6 +22,9 @@ class Greeter(greeter_pb2_grpc.GreeterServiceServicer):
 
     def __init__(self, pod_name: str, work: float) -> None:
         self.answered: Counter[str] = Counter()
+        self._open = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._pod_name = pod_name
         self._work = work
 
@@ -30,10 +34,21 @@ class Greeter(greeter_pb2_grpc.GreeterServiceServicer):
         context: grpc.aio.ServicerContext[greeter_pb2.SayHelloRequest, greeter_pb2.SayHelloResponse],  # noqa: ARG002
     ) -> greeter_pb2.SayHelloResponse:
         """Say hello after the constant time."""
+        self._open += 1
+        self._idle.clear()
+        code = "CANCELLED"
         try:
             await asyncio.sleep(self._work)
-        except asyncio.CancelledError:
-            self.answered["CANCELLED"] += 1
-            raise
-        self.answered["OK"] += 1
+            code = "OK"
+        finally:
+            self.answered[code] += 1
+            self._open -= 1
+            if not self._open:
+                self._idle.set()
         return greeter_pb2.SayHelloResponse(message=f"Hello, {request.name}!", pod_name=self._pod_name)
+
+    async def counted(self) -> None:
+        """Wait until every RPC is counted: gRPC tells of cancellations only after the server has stopped."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(1):
+                await self._idle.wait()
