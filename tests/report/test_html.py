@@ -11,8 +11,9 @@ from typing import TypeAlias
 
 import pytest
 from lbstudy.report import figures
+from lbstudy.report.charts import svg, timeline
 from lbstudy.report.html import render_html
-from lbstudy.result.model import Result
+from lbstudy.result.model import Result, StageName
 
 from tests.report import markup, sample
 
@@ -81,7 +82,7 @@ def test_every_chart_is_well_formed_and_described(page: Page, variant: str) -> N
 
 def test_no_letter_is_ever_scaled(page: Page, variant: str) -> None:
     """Charts keep their size in px; what is stretched holds curves only, whose strokes do not scale."""
-    _, html, root = page(variant)
+    _, _, root = page(variant)
     charts = root.find("svg", class_="chart")
     assert all("viewbox" not in c.attributes and c.attributes["width"] == "100%" for c in charts)
     stretched = [n for c in charts for n in c.find("svg") if n is not c]
@@ -90,7 +91,9 @@ def test_no_letter_is_ever_scaled(page: Page, variant: str) -> None:
         assert layer.attributes["preserveaspectratio"] == "none"
         assert not layer.find("text")
         assert {n.tag for n in layer.walk()} <= {"svg", "path", "title"}
-    assert "vector-effect: non-scaling-stroke" in html
+    style = root.find("style")[0].text()
+    for rule in (".line {", ".area.band {"):
+        assert "vector-effect: non-scaling-stroke" in style.split(rule)[1].split("}")[0]
 
 
 def test_every_server_and_every_delay_is_there_as_text(page: Page, variant: str) -> None:
@@ -158,6 +161,74 @@ def test_tables_show_the_results_figures(page: Page, variant: str) -> None:
             (f"{e.left_count:,}", f"{e.right_count:,}", "✓ yes" if e.closes else "✗ NO")
             for e in setting.ledger.entries
         ]
+
+
+def test_waterfalls_have_a_row_for_each_client(page: Page, variant: str) -> None:
+    result, _, root = page(variant)
+    expected: list[tuple[str, str]] = []
+    for setting in result.settings:
+        for added in setting.adaptability.added:
+            assert added.ready is not None
+            expected.append(("pod", figures.seconds(added.ready - added.command)))
+            expected += [(c.client, figures.delay(c.discovery)) for c in added.clients]
+        for removed in setting.adaptability.removed:
+            exited = next(s.at for s in removed.stages if s.name == StageName.EXITED)
+            assert exited is not None
+            expected.append(("pod", figures.seconds(exited - removed.command)))
+            expected += [(c.client, figures.delay(c.detect)) for c in removed.clients]
+    names = [n.text() for n in root.find("span", class_="who")]
+    values = [n.text() for n in root.find("span", class_="value")]
+    assert list(zip(names, values, strict=True)) == expected
+
+
+def test_changes_are_told_in_tables_too(page: Page, variant: str) -> None:
+    result, _, root = page(variant)
+    shown = [row for t in root.find("table", class_="added") for row in t.rows()[1:]]
+    assert [(row[1], row[2], row[4]) for row in shown] == [
+        (c.client, figures.delay(c.detect), figures.delay(c.discovery))
+        for s in result.settings
+        for a in s.adaptability.added
+        for c in a.clients
+    ]
+    shown = [row for t in root.find("table", class_="removed") for row in t.rows()[1:]]
+    assert [row[6] for row in shown] == [
+        ", ".join(f"{c.client} {figures.delay(c.detect)}" for c in r.clients) or "no client had it"
+        for s in result.settings
+        for r in s.adaptability.removed
+    ]
+
+
+def test_timeline_draws_what_happened(page: Page, variant: str) -> None:
+    result, _, root = page(variant)
+    x = timeline.time_scale(result.settings)
+    for i, setting in enumerate(result.settings):
+        figure = root.find("figure", id=f"timeline-{i + 1}")[0]
+        chart = figure.find("svg", class_="chart")[0]
+        events = setting.timeline.events
+        assert len(figure.find("table")[0].rows()) == len(events) + 1
+        commands = [e for e in events if e.kind == "scale"]
+        assert [n.attributes["x1"] for n in chart.find("line", class_="command")] == [
+            svg.percent(x(e.at)) for e in commands
+        ]
+        # What shares a mark is listed in its tooltip: nothing is lost.
+        told = [
+            line for use in chart.find("use") for line in use.find("title")[0].own_text().split(" s: ")[1:]
+        ]
+        assert len(told) == sum(e.kind not in {"scale", "exited"} for e in events)
+        assert len(chart.find("rect", class_="error-bar")) == sum(v > 0 for v in setting.timeline.errors)
+        assert len(chart.find("path", class_="addresses")) == 1
+        assert len(chart.find("path", class_="ready")) == 1
+        busy = {s for s, values in setting.timeline.requests.items() if any(values)}
+        bands = {n.find("title")[0].text().split(" ", 1)[1] for n in chart.find("path", class_="band")}
+        assert bands == {" ".join(s.split()) for s in busy}
+
+
+def test_idle_servers_stand_out(page: Page, variant: str) -> None:
+    result, _, root = page(variant)
+    for setting, table in zip(result.settings, root.find("table", class_="utilisation"), strict=True):
+        rows = table.find("tr")[1:]
+        marked = [bool(r.find("span", class_="tag")) for r in rows]
+        assert marked == [(u.idle_share or 0) > 0.5 for u in setting.utilisation.servers]
 
 
 def test_ledger_that_does_not_close_is_said_first(page: Page, variant: str) -> None:

@@ -1,6 +1,7 @@
 """``result.json``: what is written is read back, its schema is committed, bad files get one line."""
 
 import json
+import resource
 from pathlib import Path
 
 import jsonschema
@@ -65,9 +66,15 @@ def test_missing_file_and_folder(tmp_path: Path) -> None:
         write_json(sample.no_rpcs(), tmp_path / "none" / "result.json")
 
 
-def test_what_cannot_be_put_in_place_leaves_nothing(tmp_path: Path) -> None:
-    target = tmp_path / "result.json"
-    target.mkdir()
-    with pytest.raises(ResultFileError, match="cannot be written"):
-        write_json(sample.no_rpcs(), target)
+def test_full_disk_leaves_what_was_there(tmp_path: Path) -> None:
+    path = tmp_path / "result.json"
+    write_json(sample.no_rpcs(), path)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+    try:
+        with pytest.raises(ResultFileError, match="cannot be written: File too large"):
+            write_json(sample.result(), path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert [p.name for p in tmp_path.iterdir()] == ["result.json"]
+    assert read_json(path) == sample.no_rpcs()

@@ -92,3 +92,11 @@ def test_markup_in_names_is_text() -> None:
     shape = sample.Shape("[red]x[/]", "d")
     assert "[red]x[/]" in printed(sample.result(shape, headline="[bold]h[/bold]"), 80)
     assert "[bold]h[/bold]" in printed(sample.result(shape, headline="[bold]h[/bold]"), 80)
+
+
+def test_largest_deviation_is_that_of_the_phase_after_the_scale_up() -> None:
+    """Up to 6 servers of which 3 get nothing: their share is 0 of 1/6, a deviation of 100 %."""
+    rows = {row.label: row.cells for row in comparison(sample.result())}
+    assert rows["largest deviation"][0].text == "100.0 %"
+    rows = {row.label: row.cells for row in comparison(sample.no_added())}
+    assert rows["largest deviation"][0].text == "0.0 %"

@@ -15,6 +15,10 @@ IDLE = 0.5
 """A server idle for more than this share of its Ready samples stands out."""
 LABELLED = 8
 """With more servers than these, only the idle ones' lines carry their numbers."""
+NAMED = 6
+"""Longer labels tell how many servers they are for."""
+LABEL_HEIGHT = 15
+"""px between labels, so that none lies on another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +66,8 @@ def usage_over_time(
         lines.append(plot.line(points, f"{look.colour}{idle}", f"{look.number} {usage.server}"))
         known = [(at, v) for at, v in points if v is not None]
         if known and (idle or len(servers) <= LABELLED):
-            # The labels of several servers would lie on each other at the end: they stand one after another.
             at, value = known[-1]
-            labels.append((at, value, look.number, look.colour))
+            labels.append((at, value, look.number))
     commands = [plot.at(e.at) for e in setting.timeline.events if e.kind == "scale"]
     return chart(
         height,
@@ -82,16 +85,18 @@ def usage_over_time(
     )
 
 
-def _labels(ends: list[tuple[float, float, int, str]], plot: Plot) -> list[Markup]:
-    """Numbers at the lines' ends; those that end at one place share a label."""
-    places: dict[tuple[int, int], list[tuple[float, float, int]]] = {}
-    for at, value, number, _ in ends:
-        key = (round(plot.x(at) * 25), round(plot.px(value) / 14))
-        places.setdefault(key, []).append((at, value, number))
+def _labels(ends: list[tuple[float, float, int]], plot: Plot) -> list[Markup]:
+    """Numbers at the lines' ends; those that end near each other share a label."""
+    places: dict[tuple[int, int], list[tuple[float, int]]] = {}
+    for at, value, number in ends:
+        places.setdefault((round(plot.x(at) * 25), round(plot.px(value) / LABEL_HEIGHT)), []).append(
+            (at, number)
+        )
     found = []
-    for group in places.values():
-        at, value = max(g[0] for g in group), max(g[1] for g in group)
-        numbers = ", ".join(str(n) for n in sorted(g[2] for g in group))
-        anchor = "end" if plot.x(at) > 0.9 else "start"
-        found.append(svg.text(numbers, plot.at(at), plot.px(value) - 5, "line-label", anchor))
+    for (_, row), group in places.items():
+        at = max(g[0] for g in group)
+        numbers = sorted(g[1] for g in group)
+        label = ", ".join(map(str, numbers)) if len(numbers) <= NAMED else f"{len(numbers)} servers"
+        anchor = "end" if plot.x(at) > 0.8 else "start"
+        found.append(svg.text(label, plot.at(at), row * LABEL_HEIGHT - 5, "line-label", anchor))
     return found
