@@ -46,7 +46,7 @@ def test_servers_that_got_nothing_count() -> None:
 
 
 def test_a_server_outside_the_ready_set_takes_its_part_of_the_shares() -> None:
-    # a and b answer 30 each; z, which is not Ready, 40. Of 100 requests a and b have 30 %, where 50 % is fair.
+    # a and b answer 30 each; z, which is not Ready, 40. Of 100, a and b have 30 % where 50 % is fair.
     found = settled_part({"a": 30, "b": 30}, others=40)
     assert found.fair_share == 0.5
     assert [(share.server, share.share, share.ready) for share in found.servers] == [
