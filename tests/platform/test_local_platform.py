@@ -155,7 +155,7 @@ async def test_dns_follows_after_the_propagation_delay(start_platform: StartPlat
 async def test_no_rpc_in_flight_is_lost_when_a_pod_is_removed(start_platform: StartPlatform) -> None:
     platform = await start_platform()
     follower = Follower(platform)
-    # The wait is for gRPC to hand every RPC that has arrived to the program, which then works on it for longer.
+    # The wait is for gRPC to hand all that has arrived to the program, which works on it for longer.
     await platform.create_servers(servers(1, work=1.5, drain_wait=1.0))
     (ready,) = await follower.until(ChangeKind.READY)
     async with grpc.aio.insecure_channel(f"ipv4:{ready.address}") as channel:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from lbstudy.platform.interface import ClientSpec, ServerSpec
 from lbstudy.platform.local.addresses import PORT
+from lbstudy.platform.local.node.messages import Start
 
 SERVER_MODULE = "greeter.server"
 CLIENT_MODULE = "greeter.client"
@@ -17,6 +18,11 @@ def server_args(spec: ServerSpec, address: str) -> list[str]:
         *("--drain-wait", repr(spec.drain_wait), "--drain-grace", repr(spec.drain_grace)),
         *_channel_args(spec.channel_args),
     ]
+
+
+def server_start(spec: ServerSpec) -> Start:
+    """Servers are forked, but for those with a GRPC_* variable: gRPC has read these on import in the node."""
+    return Start.EXEC if any(name.startswith("GRPC_") for name in spec.env) else Start.FORK
 
 
 def client_args(spec: ClientSpec, target: str) -> list[str]:

@@ -14,7 +14,13 @@ from lbstudy.platform.interface import Change, ChangeKind, ClientSpec, PlatformE
 from lbstudy.platform.local.addresses import PORT, AddressPool
 from lbstudy.platform.local.capacity import most_pods
 from lbstudy.platform.local.changes import ChangeLog
-from lbstudy.platform.local.commands import CLIENT_MODULE, SERVER_MODULE, client_args, server_args
+from lbstudy.platform.local.commands import (
+    CLIENT_MODULE,
+    SERVER_MODULE,
+    client_args,
+    server_args,
+    server_start,
+)
 from lbstudy.platform.local.deployment import Deployment, Pod, PodNames
 from lbstudy.platform.local.environment import base_environment, pod_environment
 from lbstudy.platform.local.node.messages import PodSignalled, PodStarted, Start, StartPod
@@ -221,7 +227,9 @@ class LocalPlatform:
             self._server_of[pod.name] = (servers, pod)
             self._add(ChangeKind.CREATED, servers.spec.name, pod.name)
             args = server_args(servers.spec, pod.address)
-            self._run_pod(pod.name, Start.FORK, SERVER_MODULE, args, servers.spec.env, pod.address)
+            self._run_pod(
+                pod.name, server_start(servers.spec), SERVER_MODULE, args, servers.spec.env, pod.address
+            )
 
     def _remove(self, servers: _Servers, pod: Pod) -> None:
         pod.removed = True
