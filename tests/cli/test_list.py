@@ -70,7 +70,7 @@ def test_a_copy_never_replaces_a_file(lbstudy: Command) -> None:
             2,
             "scael: expected a built-in name (quick, scale, max-age, stock); did you",
         ),
-        (["scale", "none/mine.toml"], 1, "No such file or directory"),
+        (["scale", "none/mine.toml"], 1, "none/mine.toml: No such file or directory"),
         (["scale"], 2, "Option '--copy' requires 2 arguments"),
     ],
 )

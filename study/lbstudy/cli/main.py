@@ -7,19 +7,17 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from types import FrameType
 
 from lbstudy.cli.exit_code import ExitCode
+from lbstudy.cli.interrupts import treat_as_interrupt, uninterrupted
 
 
 def main() -> int:
     """Run the command ``lbstudy`` with the process's own arguments; returns the exit code."""
-    for ending in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(ending) == signal.SIG_DFL:  # nohup ignores SIGHUP: leave it so
-            signal.signal(ending, _interrupt)
+    treat_as_interrupt()
     code = run(sys.argv[1:])
-    # From here on there is nothing to clean up, and no reader for a traceback.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    # Nothing is left to clean up: Ctrl-C may end the interpreter's own end, and need not after another one.
+    signal.signal(signal.SIGINT, signal.SIG_IGN if code == ExitCode.INTERRUPTED else signal.SIG_DFL)
     return code
 
 
@@ -32,18 +30,14 @@ def run(arguments: Sequence[str]) -> int:
             code = execute(arguments)
             sys.stdout.flush()
         except BaseException as error:  # everything ends as an exit code
-            from lbstudy.cli.failure import explain  # noqa: PLC0415 - only when needed
+            with uninterrupted():
+                from lbstudy.cli.failure import explain  # noqa: PLC0415 - only when needed
 
-            code = explain(error)
+                code = explain(error)
     except KeyboardInterrupt:
         code = ExitCode.INTERRUPTED
     _settle_output()
     return code
-
-
-def _interrupt(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a signal handler's signature
-    """Treat SIGTERM and SIGHUP as Ctrl-C, and so in whatever way SIGINT is handled at this moment."""
-    signal.raise_signal(signal.SIGINT)
 
 
 def _settle_output() -> None:

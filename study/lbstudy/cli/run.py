@@ -12,6 +12,7 @@ import typer
 from lbstudy.cli.exit_code import ExitCode
 from lbstudy.cli.failure import UsageError, say
 from lbstudy.cli.files import RunFolder, default_folder
+from lbstudy.cli.interrupts import uninterrupted
 from lbstudy.cli.plan_text import plan_as_json, plan_as_text
 from lbstudy.config import Setting, load_scenario, load_setting, notes
 from lbstudy.live.view import View
@@ -77,6 +78,7 @@ def _require_different_names(settings: Sequence[Setting]) -> None:
 
 
 def _carry_out(plan: RunPlan, request: Request) -> int:
+    view = _view(request)
     folder = RunFolder(plan.run_dir)
     folder.create()
     try:
@@ -84,12 +86,14 @@ def _carry_out(plan: RunPlan, request: Request) -> int:
         from lbstudy.cli.results import exit_code, print_result, write_results  # noqa: PLC0415
         from lbstudy.run.study import run_study  # noqa: PLC0415
 
-        result = run_study(replace(plan, run_dir=folder.partial), _view(request))
+        result = run_study(replace(plan, run_dir=folder.partial), view)
         write_results(result, folder.partial)
         folder.finish()
     except BaseException:
-        if folder.abandon():
-            say(f"what was recorded until then is in {folder.partial}")
+        with uninterrupted():
+            view.end()  # a second Ctrl-C may have kept the run from it
+            if folder.abandon():
+                say(f"what was recorded until then is in {folder.partial}")
         raise
     print_result(result, folder.path, as_json=request.as_json)
     return exit_code(result)
