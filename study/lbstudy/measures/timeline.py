@@ -120,6 +120,7 @@ def _update_event(lane: Lane, update: Update) -> TimelineEvent:
         kind="update",
         label=f"{label}; cause: {update.cause.replace('_', ' ')}",
         client=lane.clients[update.client],
+        outcome=update.outcome,
         link=Link(trace_id=update.ref.trace_id, span_id=update.ref.span_id),
     )
 

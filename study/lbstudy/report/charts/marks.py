@@ -101,5 +101,6 @@ def _label(group: Sequence[TimelineEvent], at: float, palette: Palette, plot: Pl
 
 
 def _describe(event: TimelineEvent) -> str:
-    who = event.server or event.client or ""
-    return f"{event.at:.3f} s: {who} {event.label}".strip()
+    who = event.server or event.client
+    what = event.label if who is None or who in event.label else f"{who} {event.label}"
+    return f"{event.at:.3f} s: {what}"
