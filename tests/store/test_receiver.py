@@ -1,0 +1,355 @@
+import json
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import grpc
+import pytest
+from lbstudy.observation import attributes
+from lbstudy.store.database import RunStore
+from lbstudy.store.errors import StoreError
+from lbstudy.store.live import Arrivals
+from lbstudy.store.receiver import Forward, OnSpans, Receiver
+from lbstudy.store.rows import MetricRow, ResourceRow, SpanRow
+from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
+from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+    ExportMetricsServiceResponse,
+)
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
+from opentelemetry.proto.metrics.v1.metrics_pb2 import ExponentialHistogram, Gauge, Metric
+from opentelemetry.sdk.metrics import AlwaysOnExemplarFilter, MeterProvider
+from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.trace import Link, SpanKind, StatusCode
+
+RESOURCE = Resource(
+    {
+        attributes.SERVICE_NAME: "greeter-client",
+        attributes.POD_NAME: "client-stock-x",
+        attributes.SETTING: "stock",
+        attributes.RUN_ID: "r1",
+        "service.namespace": "lbstudy",
+    }
+)
+
+
+@contextmanager
+def receiving(
+    store: RunStore, on_spans: OnSpans | None = None, forward: Forward | None = None
+) -> Iterator[tuple[Receiver, str]]:
+    receiver = Receiver(store, on_spans=on_spans, forward=forward)
+    yield receiver, receiver.start()
+    receiver.stop()
+
+
+def tracer_provider(endpoint: str, resource: Resource = RESOURCE) -> TracerProvider:
+    provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+    # Nothing goes out before it is flushed.
+    exporter = OTLPSpanExporter(endpoint=endpoint, insecure=True)
+    provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=3_600_000))
+    return provider
+
+
+def rpc(provider: TracerProvider, **attributes_: object) -> None:
+    given = {
+        "rpc.system": "grpc",
+        "rpc.service": "greeter.v1.GreeterService",
+        "rpc.method": "SayHello",
+        "rpc.grpc.status_code": 0,
+        "server.k8s.pod.name": "greeter-stock-a",
+        "grpc_lb.channel.id": 1,
+        "rpc.request.metadata.x-scheduled-unix-nano": ["1790000000000000000"],
+        **attributes_,
+    }
+    values = {key: value for key, value in given.items() if value is not None}
+    span = provider.get_tracer("opentelemetry.instrumentation.grpc").start_span(
+        "/greeter.v1.GreeterService/SayHello",
+        kind=SpanKind.CLIENT,
+        attributes=values,  # type: ignore[arg-type]  # attribute values all
+        start_time=1_790_000_000_000_500_000,
+    )
+    span.end(1_790_000_000_020_500_000)
+
+
+def test_spans_of_a_real_exporter(store: RunStore) -> None:
+    with receiving(store) as (receiver, endpoint):
+        provider = tracer_provider(endpoint)
+        tracer = provider.get_tracer("the-scope")
+        rpc(provider)
+        with tracer.start_as_current_span("parent") as parent:
+            parent.add_event("looked", {"n": 1}, timestamp=5)
+            parent.set_status(StatusCode.ERROR, "went wrong")
+            context = parent.get_span_context()
+            with tracer.start_as_current_span("child", links=[Link(context, {"why": "test"})]) as child:
+                child.set_attributes({"floats": [1.5, 2.0], "yes": True, "text": "ü", "whole": 1 << 60})
+        provider.shutdown()
+        assert receiver.spans == {"greeter-client": 3}
+        assert receiver.failure is None
+
+    (found,) = store.query("SELECT * FROM spans WHERE kind = 'client'")
+    row = SpanRow(*found)
+    assert (row.rpc_method, row.grpc_code, row.server_pod, row.channel_id, row.scheduled_unix_nano) == (
+        "greeter.v1.GreeterService/SayHello",
+        0,
+        "greeter-stock-a",
+        1,
+        1_790_000_000_000_000_000,
+    )
+    assert (row.start_unix_nano, row.end_unix_nano) == (1_790_000_000_000_500_000, 1_790_000_000_020_500_000)
+    assert (row.service, row.pod, row.setting) == ("greeter-client", "client-stock-x", "stock")
+    assert json.loads(row.attributes) == {
+        "rpc.system": "grpc",
+        "rpc.service": "greeter.v1.GreeterService",
+        "rpc.method": "SayHello",
+    }
+    rows = {row.name: row for row in (SpanRow(*found) for found in store.query("FROM spans"))}
+    up, down = rows["parent"], rows["child"]
+    assert up.trace_id == down.trace_id == f"{context.trace_id:032x}"
+    assert down.parent_span_id == up.span_id == f"{context.span_id:016x}"
+    assert (up.parent_span_id, up.status, up.status_message, up.scope) == (
+        None,
+        "error",
+        "went wrong",
+        "the-scope",
+    )
+    assert up.rpc_method is None
+    assert json.loads(up.events or "") == [{"name": "looked", "time_unix_nano": 5, "attributes": {"n": 1}}]
+    assert json.loads(down.links or "") == [
+        {"trace_id": up.trace_id, "span_id": up.span_id, "attributes": {"why": "test"}}
+    ]
+    assert json.loads(down.attributes) == {"floats": [1.5, 2.0], "yes": True, "text": "ü", "whole": 1 << 60}
+
+
+def test_the_resource_is_stored_once(store: RunStore) -> None:
+    with receiving(store) as (_, endpoint):
+        for _ in range(2):
+            provider = tracer_provider(endpoint)
+            rpc(provider)
+            provider.force_flush()
+            rpc(provider)
+            provider.shutdown()
+    (found,) = store.query("FROM resources")
+    row = ResourceRow(*found)
+    assert (row.service, row.pod, row.setting, row.run_id) == (
+        "greeter-client",
+        "client-stock-x",
+        "stock",
+        "r1",
+    )
+    assert json.loads(row.attributes)["service.namespace"] == "lbstudy"
+    assert store.query("SELECT DISTINCT resource FROM spans") == [(row.id,)]
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (
+            {"rpc.method": "a.B/C", "rpc.service": None, "rpc.system": None, "rpc.system.name": "grpc"},
+            "a.B/C",
+        ),
+        ({"rpc.system": None}, None),
+    ],
+)
+def test_the_method_is_fully_qualified_under_old_and_stable_conventions(
+    store: RunStore, given: dict[str, str | None], expected: str | None
+) -> None:
+    with receiving(store) as (_, endpoint):
+        provider = tracer_provider(endpoint)
+        rpc(provider, **given)
+        provider.shutdown()
+    assert store.query("SELECT rpc_method FROM spans") == [(expected,)]
+
+
+@pytest.mark.parametrize("scheduled", [[], ["soon"], ["9" * 40], "12", None])
+def test_a_scheduled_instant_that_is_none_is_no_number(store: RunStore, scheduled: object) -> None:
+    with receiving(store) as (_, endpoint):
+        provider = tracer_provider(endpoint)
+        rpc(provider, **{"rpc.request.metadata.x-scheduled-unix-nano": scheduled})
+        provider.shutdown()
+    assert store.query("SELECT scheduled_unix_nano FROM spans") == [(12 if scheduled == "12" else None,)]
+
+
+def test_metrics_of_a_real_exporter(store: RunStore) -> None:
+    with receiving(store) as (_, endpoint):
+        reader = PeriodicExportingMetricReader(
+            OTLPMetricExporter(endpoint=endpoint, insecure=True), export_interval_millis=3_600_000
+        )
+        provider = MeterProvider(
+            [reader], RESOURCE, exemplar_filter=AlwaysOnExemplarFilter(), shutdown_on_exit=False
+        )
+        meter = provider.get_meter("the-meter")
+        spans = tracer_provider(endpoint)
+        meter.create_counter("calls", unit="{call}").add(3, {"code": "OK"})
+        meter.create_gauge("age", unit="s").set(1.5)
+        duration = meter.create_histogram(
+            "rpc.client.call.duration", unit="s", explicit_bucket_boundaries_advisory=[0.01, 0.1, 1.0]
+        )
+        with spans.get_tracer("t").start_as_current_span("call") as span:
+            duration.record(0.02, {"rpc.method": "SayHello"})
+            trace_id = f"{span.get_span_context().trace_id:032x}"
+        duration.record(5.0, {"rpc.method": "SayHello"})
+        provider.shutdown()
+        spans.shutdown()
+
+    rows = {row.name: row for row in (MetricRow(*found) for found in store.query("FROM metric_points"))}
+    calls, age, call = rows["calls"], rows["age"], rows["rpc.client.call.duration"]
+    assert (calls.kind, calls.unit, calls.value, calls.cumulative, calls.scope) == (
+        "sum",
+        "{call}",
+        3.0,
+        True,
+        "the-meter",
+    )
+    assert json.loads(calls.attributes) == {"code": "OK"}
+    assert (calls.pod, calls.setting, calls.resource) == ("client-stock-x", "stock", 1)
+    assert (age.kind, age.value, age.cumulative, age.bounds) == ("gauge", 1.5, None, None)
+    assert (call.kind, call.value, call.count_, call.min, call.max) == ("histogram", None, 2, 0.02, 5.0)
+    assert call.sum == pytest.approx(5.02)
+    assert call.bounds == [0.01, 0.1, 1.0]
+    assert call.bucket_counts == [0, 1, 0, 1]
+    exemplars = json.loads(call.exemplars or "")
+    assert {(exemplar["value"], exemplar["trace_id"]) for exemplar in exemplars} >= {(0.02, trace_id)}
+
+
+def export_metrics(endpoint: str, *metrics: Metric) -> ExportMetricsServiceResponse:
+    request = ExportMetricsServiceRequest()
+    request.resource_metrics.add().scope_metrics.add().metrics.extend(metrics)
+    with grpc.insecure_channel(endpoint.removeprefix("http://")) as channel:
+        call = channel.unary_unary(
+            "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
+            request_serializer=ExportMetricsServiceRequest.SerializeToString,
+            response_deserializer=ExportMetricsServiceResponse.FromString,
+        )
+        response: ExportMetricsServiceResponse = call(request, timeout=30)
+        return response
+
+
+def export_spans(endpoint: str, spans: int) -> ExportTraceServiceResponse:
+    request = ExportTraceServiceRequest()
+    scoped = request.resource_spans.add().scope_spans.add()
+    for number in range(spans):
+        scoped.spans.add(name="s", span_id=number.to_bytes(8, "big"), trace_id=b"t" * 16)
+    with grpc.insecure_channel(endpoint.removeprefix("http://")) as channel:
+        call = channel.unary_unary(
+            "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
+            request_serializer=ExportTraceServiceRequest.SerializeToString,
+            response_deserializer=ExportTraceServiceResponse.FromString,
+        )
+        response: ExportTraceServiceResponse = call(request, timeout=30)
+        return response
+
+
+def test_kinds_without_a_column_are_refused_and_the_rest_is_stored(store: RunStore) -> None:
+    exponential = ExponentialHistogram()
+    exponential.data_points.add(count=3)
+    gauge = Gauge()
+    gauge.data_points.add(as_double=float("nan"))
+    with receiving(store) as (_, endpoint):
+        response = export_metrics(
+            endpoint, Metric(name="e", exponential_histogram=exponential), Metric(name="g", gauge=gauge)
+        )
+    assert response.partial_success.rejected_data_points == 1
+    assert "exponential histograms" in response.partial_success.error_message
+    assert store.query("SELECT name, value FROM metric_points") == [("g", None)]
+
+
+def test_an_export_is_answered_when_it_is_in_the_file(store: RunStore) -> None:
+    with receiving(store) as (_, endpoint):
+        assert not export_spans(endpoint, 10).partial_success.rejected_spans
+        assert store.query("SELECT count(*) FROM spans") == [(10,)]
+
+
+def test_what_cannot_be_stored_is_said_to_be_rejected(tmp_path: Path) -> None:
+    store = RunStore.create(tmp_path / "run.duckdb")
+    with receiving(store) as (receiver, endpoint):
+        store.query("DROP TABLE metric_points")
+        assert export_spans(endpoint, 2).partial_success.rejected_spans == 0
+        store.close()
+        response = export_spans(endpoint, 7)
+        assert response.partial_success.rejected_spans == 7
+        assert str(tmp_path / "run.duckdb") in response.partial_success.error_message
+        metrics = export_metrics(endpoint, Metric(name="g", gauge=Gauge(data_points=[{}])))  # type: ignore[list-item]
+        assert metrics.partial_success.rejected_data_points == 1
+        assert isinstance(receiver.failure, StoreError)
+        assert receiver.spans == {"": 2}
+
+
+def test_nothing_is_lost_when_many_export_at_once_and_the_receiver_stops(store: RunStore) -> None:
+    """Each exporter flushes as it shuts down; the receiver is told to stop while the last ones do."""
+    receiver = Receiver(store)
+    endpoint = receiver.start()
+    providers = [
+        tracer_provider(endpoint, Resource({attributes.SERVICE_NAME: f"pod-{number}"}))
+        for number in range(20)
+    ]
+    for provider in providers:
+        for _ in range(100):
+            rpc(provider)
+    threads = [threading.Thread(target=provider.shutdown) for provider in providers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    receiver.stop()
+    receiver.stop()
+    assert receiver.spans == {f"pod-{number}": 100 for number in range(20)}
+    assert store.query("SELECT service, count(*) FROM spans GROUP BY ALL ORDER BY ALL") == sorted(
+        (f"pod-{number}", 100) for number in range(20)
+    )
+
+
+def test_the_live_view_hears_what_arrived(store: RunStore) -> None:
+    seen: list[Arrivals] = []
+
+    def on_spans(arrived: Sequence[Arrivals]) -> None:
+        seen.extend(arrived)
+
+    with receiving(store, on_spans) as (_, endpoint):
+        provider = tracer_provider(endpoint)
+        rpc(provider)
+        rpc(provider)
+        rpc(provider, **{"rpc.grpc.status_code": 14, "server.k8s.pod.name": None})
+        provider.get_tracer("t").start_span("grpc_lb.resolver.update").end()
+        provider.get_tracer("t").start_span("something else").end()
+        provider.shutdown()
+    (arrived,) = seen
+    assert (arrived.setting, dict(arrived.answered), arrived.failed) == ("stock", {"greeter-stock-a": 2}, 1)
+    assert [span.name for span in arrived.updates] == ["grpc_lb.resolver.update"]
+
+
+def test_what_is_stored_can_be_passed_on(store: RunStore) -> None:
+    passed: list[object] = []
+    with receiving(store, forward=passed.append) as (_, endpoint):
+        export_spans(endpoint, 3)
+        export_metrics(endpoint, Metric(name="g", gauge=Gauge()))
+    assert [type(request) for request in passed] == [ExportTraceServiceRequest, ExportMetricsServiceRequest]
+
+
+def test_a_port_in_use_is_one_clear_line(store: RunStore) -> None:
+    with receiving(store) as (_, endpoint):
+        port = int(endpoint.rpartition(":")[2])
+        with pytest.raises(StoreError, match=rf"^127\.0\.0\.1:{port}: the OTLP receiver cannot listen there"):
+            Receiver(store, port=port).start()
+
+
+def test_the_receiver_listens_on_loopback_only(store: RunStore) -> None:
+    with receiving(store) as (_, endpoint):
+        port = int(endpoint.rpartition(":")[2])
+        listening = {
+            line.split()[1]
+            for table in ("/proc/net/tcp", "/proc/net/tcp6")
+            for line in Path(table).read_text().splitlines()[1:]
+            if line.split()[3] == "0A" and line.split()[1].endswith(f":{port:04X}")
+        }
+    # gRPC may listen on ::ffff:127.0.0.1, which is the same.
+    assert {address.removeprefix("0000000000000000FFFF0000") for address in listening} == {
+        f"0100007F:{port:04X}"
+    }
