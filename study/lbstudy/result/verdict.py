@@ -120,7 +120,7 @@ def _points(setting: SettingResult) -> list[str]:
     if removed:
         shrinking = sum(change.failed for change in adaptability.changes if change.removed)
         detect = [view.detect for server in removed for view in server.clients]
-        dropped = _last_dropped(detect)
+        dropped = _last_dropped(detect, "it" if len(removed) == 1 else "them")
         points.append(
             f"{_count(len(removed), 'server')} removed, {_count(shrinking, 'RPC')} failed meanwhile{dropped}."
         )
@@ -142,14 +142,14 @@ def _spread(setting: SettingResult) -> str:
     return ""
 
 
-def _last_dropped(detect: Sequence[Delay]) -> str:
+def _last_dropped(detect: Sequence[Delay], them: str) -> str:
     never = [found for found in detect if found.seconds is None]
     if never:
-        return f"; {len(never)} of {len(detect)} address lists never dropped them"
+        return f"; {len(never)} of {_count(len(detect), 'address list')} never dropped {them}"
     if not detect:
         return ""
     last = max(found.seconds for found in detect if found.seconds is not None)
-    return f"; the last address list dropped them after {_time(last)}"
+    return f"; the last address list dropped {them} after {_time(last)}"
 
 
 def _failed(setting: SettingResult) -> str:
@@ -157,9 +157,9 @@ def _failed(setting: SettingResult) -> str:
     total = sum(counts.values())
     failed = total - counts.get("OK", 0)
     if not failed:
-        return f"none of {total:,} RPCs failed"
+        return f"none of {_count(total, 'RPC')} failed"
     codes = ", ".join(f"{count:,} {code}" for code, count in counts.items() if code != "OK")
-    return f"{failed:,} of {total:,} RPCs failed ({codes})"
+    return f"{failed:,} of {_count(total, 'RPC')} failed ({codes})"
 
 
 def _fewest_errors(settings: Sequence[SettingResult]) -> str:

@@ -1,0 +1,152 @@
+from dataclasses import replace
+
+from lbstudy.observation.records import Lane
+from lbstudy.observation.source import SettingInfo
+from lbstudy.result.build import setting_result
+from lbstudy.result.model import SettingResult
+from lbstudy.result.verdict import verdict
+
+from tests.measures.lanes import Rpc, lane, pod, rpcs, tally, update
+
+
+def told(found: Lane, name: str) -> SettingResult:
+    return setting_result(found, SettingInfo(name, "", {}))
+
+
+def grown(first: list[float | None], **others: object) -> Lane:
+    """a runs; servers are added at 20 s and Ready at 22 s; each first answers so long after (None: never)."""
+    added = [chr(ord("b") + i) for i in range(len(first))]
+    answers = [
+        Rpc(22 + after, name, took=0.0) for name, after in zip(added, first, strict=True) if after is not None
+    ]
+    sent = [*rpcs(range(80), "a"), *answers]
+    by_server = {"a": 80} | {answer.server: 1 for answer in answers if answer.server}
+    return lane(
+        end=80,
+        commands=[(-5, 1), (20, 1 + len(first))],
+        pods=[pod("a"), *(pod(name, commanded=20, ready=22) for name in added)],
+        rpcs=sent,
+        client_tallies=[tally({"OK": len(sent)}, by_server)],
+        **others,  # type: ignore[arg-type]  # lane's own arguments
+    )
+
+
+STOCK = told(grown([None, None, None]), "stock")
+MAX_AGE = told(grown([3.2, 9.8, 6.1]), "max-age")
+
+
+def test_the_contrast_between_two_settings() -> None:
+    assert verdict([STOCK, MAX_AGE]).headline == (
+        "stock: 3 of 3 added servers never got a request (watched 58 s)."
+        " max-age: each of 3 added servers got its first request within 9.8 s of being Ready (median 6.1 s)."
+    )
+
+
+def test_some_of_the_servers_were_never_found() -> None:
+    assert verdict([told(grown([None, 4.0, None]), "s")]).headline == (
+        "s: 2 of 3 added servers never got a request (watched 58 s);"
+        " the other one got its first within 4.0 s."
+    )
+    assert verdict([told(grown([None, 4.0, 5.0]), "s")]).headline == (
+        "s: 1 of 3 added servers never got a request (watched 58 s); the other 2 got theirs within 5.0 s."
+    )
+
+
+def test_one_added_server() -> None:
+    assert verdict([told(grown([0.25]), "s")]).headline == (
+        "s: the added server got its first request 250 ms after it was Ready."
+    )
+    assert verdict([told(grown([None]), "s")]).headline == (
+        "s: the added server never got a request (watched 58 s)."
+    )
+
+
+def test_a_server_counts_as_found_with_its_first_client() -> None:
+    """client-1 never reaches b, client-0 does after 4 s: b got its first request then."""
+    found = verdict([told(grown([4.0], clients=2), "s")])
+    assert found.headline == "s: the added server got its first request 4.0 s after it was Ready."
+    assert found.points[0] == (
+        "s: time to detect an added server: median > 58.0 s; time to discovery: median 4.0 s,"
+        " largest > 58.0 s (over 2 pairs of server and client)."
+    )
+
+
+def test_no_server_was_ready_in_time() -> None:
+    late = lane(
+        end=80,
+        commands=[(-5, 1), (20, 2)],
+        pods=[pod("a"), pod("b", commanded=20, ready=None)],
+        rpcs=rpcs([1], "a"),
+    )
+    found = verdict([told(late, "s")])
+    assert "s: no added server was Ready while it was watched." in found.headline
+    assert "s: 1 added server not Ready while watched: b." in found.points
+
+
+def test_only_removals() -> None:
+    shrunk = lane(
+        end=80,
+        commands=[(-5, 2), (50, 1)],
+        pods=[pod("a"), pod("b", removal_commanded=50, terminating=50)],
+        updates=[update(-1, "ab"), update(53.5, "a")],
+        rpcs=[*rpcs([1, 2], "a"), Rpc(51, None, code="UNAVAILABLE"), Rpc(52, None, code="UNAVAILABLE")],
+        client_tallies=[tally({"OK": 2, "UNAVAILABLE": 2}, {"a": 2})],
+    )
+    found = verdict([told(shrunk, "s")])
+    assert found.headline == "s: 1 server removed, 2 of 4 RPCs failed (2 UNAVAILABLE)."
+    assert found.points == [
+        "s: 1 server removed, 2 RPCs failed meanwhile; the last address list dropped it after 3.5 s.",
+        "s: 2 of 4 RPCs failed (2 UNAVAILABLE).",
+    ]
+    never = replace(shrunk, updates=shrunk.updates[:1])
+    assert "; 1 of 1 address list never dropped it." in verdict([told(never, "s")]).points[0]
+
+
+def test_nothing_changed_and_nothing_happened() -> None:
+    calm = lane(end=80, pods=[pod("a")], rpcs=rpcs([1, 2], "a"), client_tallies=[tally({"OK": 2}, {"a": 2})])
+    assert verdict([told(calm, "s")]).headline == "s: no server was added or removed; none of 2 RPCs failed."
+    silent = lane(end=80, pods=[pod("a")], client_tallies=[tally({}, {})])
+    assert verdict([told(silent, "s")]).headline == "s: no RPC was seen."
+    assert verdict([]).headline == "Nothing was observed."
+
+
+def test_a_ledger_that_does_not_close_comes_first() -> None:
+    lossy = replace(grown([4.0]), client_tallies=(tally({"OK": 82}, {"a": 80, "b": 2}),))
+    found = verdict([told(lossy, "s"), MAX_AGE])
+    assert found.headline.startswith(
+        "The counts of this run do not agree, so its figures cannot be trusted. s: the"
+    )
+    assert found.points[0].startswith(
+        "The ledger does not close for s: client RPC spans stored 81, RPCs sent 82; client RPC spans with OK"
+    )
+
+
+def test_how_even_the_spread_was_after_the_last_growth() -> None:
+    # a answers 40 of 40 in the second half of the phase after the addition; of 4 Ready servers 1/4 is fair.
+    assert (
+        "stock: after 1 → 4 servers, 25% of the Ready servers got requests; the largest deviation from the"
+        " fair share was 300%."
+    ) in verdict([STOCK]).points
+
+
+def test_many_settings_are_told_together() -> None:
+    settings = [
+        STOCK,
+        told(grown([None, 2.0, 3.0]), "half"),
+        MAX_AGE,
+        told(grown([1.0, 2.0, 3.0]), "fast"),
+    ]
+    assert verdict(settings).headline == (
+        "Under stock and half, servers that were added never got a request. Under max-age and fast, each of"
+        " them did, soonest under fast (within 3.0 s)."
+    )
+    calm = [
+        told(
+            lane(end=80, pods=[pod("a")], rpcs=rpcs([1], "a"), client_tallies=[tally({"OK": 1}, {"a": 1})]),
+            name,
+        )
+        for name in "wxyz"
+    ]
+    assert verdict(calm).headline == (
+        "4 settings ran; no server was added. Fewest errors under w: none of 1 RPC failed."
+    )
