@@ -416,7 +416,10 @@ class _Lane:
         views = [
             ClientView(
                 client=c,
-                stages=[Stage(name=StageName.UPDATE, at=DOWN + 0.21 + 0.05 * k, link=self.link())],
+                stages=[
+                    Stage(name=StageName.UPDATE, at=DOWN + 0.21 + 0.05 * k, link=self.link()),
+                    Stage(name=StageName.LAST_RPC, at=DOWN + 0.045 - 0.02 * k),
+                ],
                 detect=Delay(seconds=0.19 + 0.05 * k),
                 discovery=None,
             )

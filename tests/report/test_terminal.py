@@ -31,6 +31,7 @@ def test_nothing_is_wider_than_the_terminal(variant: str, width: int) -> None:
     text = printed(sample.VARIANTS[variant](), width)
     assert max(map(len, text.splitlines())) <= width
     assert "\x1b" not in text
+    assert not [line for line in text.splitlines() if re.match(r"•|  \S", line) and line != line.rstrip()]
 
 
 @pytest.mark.parametrize("width", [80, 120, 200])

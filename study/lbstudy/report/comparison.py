@@ -85,7 +85,7 @@ _ROWS: Sequence[tuple[str, str, Callable[[SettingResult], Cell]]] = (
     ("failed RPCs", "ended with another code than OK", _failed),
     (
         "largest deviation",
-        "from the fair share, in the last phase of growth",
+        "from the fair share, once settled after the last scale-up",
         _deviation,
     ),
     (

@@ -26,6 +26,11 @@ def instant(value: float | None) -> str:
     return NONE if value is None else f"{value:.3f} s"
 
 
+def moment(value: float) -> str:
+    """About when something happened, to a tenth of a second, without the unit."""
+    return tick(round(value, 1))
+
+
 def count(value: int) -> str:
     """A number of things, with thousands set apart."""
     return f"{value:,}"

@@ -112,7 +112,7 @@ def _views(result: Result) -> list[SettingView]:
                 histograms=[
                     Histogram(
                         label=phase.label,
-                        span=f"{figures.tick(phase.start)} to {figures.tick(phase.end)} s",
+                        span=f"{figures.moment(phase.start)} to {figures.moment(phase.end)} s",
                         part=part,
                         chart=distribution.phase_histogram(phase, part, palette, shares),
                     )
@@ -139,9 +139,9 @@ def _views(result: Result) -> list[SettingView]:
 def _servers(setting: SettingResult, palette: Palette) -> dict[str, Server]:
     notes: dict[str, list[str]] = {}
     for added in setting.adaptability.added:
-        notes.setdefault(added.server, []).append(f"added at {figures.tick(round(added.command, 1))} s")
+        notes.setdefault(added.server, []).append(f"added at {figures.moment(added.command)} s")
     for removed in setting.adaptability.removed:
-        notes.setdefault(removed.server, []).append(f"removed at {figures.tick(round(removed.command, 1))} s")
+        notes.setdefault(removed.server, []).append(f"removed at {figures.moment(removed.command)} s")
     return {
         name: Server(
             name=name,

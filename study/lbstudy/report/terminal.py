@@ -21,7 +21,7 @@ def print_summary(result: Result, console: Console) -> None:
     """Print the verdict, the settings side by side, a line for each change, and the ledger."""
     console.print(Text(result.verdict.headline, style="bold"))
     for point in result.verdict.points:
-        console.print(_item(point))
+        _print_item(point, console)
     for table in _tables(result, console.width):
         console.print()
         console.print(table)
@@ -37,11 +37,11 @@ def print_summary(result: Result, console: Console) -> None:
     _print_ledger(result, console)
 
 
-def _item(text: str) -> Table:
-    """A point of a list, whose further lines are indented."""
-    grid = Table.grid(padding=(0, 1, 0, 0))
-    grid.add_row(Text("•"), Text(text))
-    return grid
+def _print_item(text: str, console: Console, style: str = "") -> None:
+    """Print a point of a list, whose further lines are indented; without blanks at the lines' ends."""
+    for i, line in enumerate(Text(text).wrap(console, console.width - 2)):
+        line.rstrip()
+        console.print(Text.assemble("  " if i else "• ", line, style=style))
 
 
 def _tables(result: Result, width: int) -> list[Table]:
@@ -74,8 +74,8 @@ def _table(result: Result, rows: Sequence[Row], columns: range, *, meanings: boo
 
 def _print_changes(setting: SettingResult, console: Console) -> None:
     for change in setting.adaptability.changes:
-        what = f"{change.before} → {change.after} servers at {figures.tick(round(change.at, 1))} s"
-        console.print(_item(f"{setting.name}, {what}: {'; '.join(_effects(setting, change))}"))
+        what = f"{change.before} → {change.after} servers at {figures.moment(change.at)} s"
+        _print_item(f"{setting.name}, {what}: {'; '.join(_effects(setting, change))}", console)
 
 
 def _effects(setting: SettingResult, change: Change) -> list[str]:
@@ -104,4 +104,4 @@ def _print_ledger(result: Result, console: Console) -> None:
                     f"{setting.name}: {entry.left} {figures.count(entry.left_count)}, "
                     f"{entry.right} {figures.count(entry.right_count)}{note}"
                 )
-                console.print(_item(text), style="red")
+                _print_item(text, console, style="red")

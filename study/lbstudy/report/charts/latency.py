@@ -54,8 +54,8 @@ def latency_over_time(setting: SettingResult, x: Scale, y: Scale) -> Markup:
             for at in commands
         ),
         stretched(height, plot.line(p99, "p99", "p99"), plot.line(p50, "p50", "p50")),
-        *_end_label(p50, "p50", plot),
-        *_end_label(p99, "p99", plot),
+        *_line_label([*reversed(p50)], "p50", plot, "end"),
+        *_line_label(p99, "p99", plot, "start"),
         plot.x_axis("s since the load began"),
     )
 
@@ -85,9 +85,9 @@ def _ms(value: float | None) -> float | None:
     return None if value is None else value * 1000
 
 
-def _end_label(points: list[tuple[float, float | None]], name: str, plot: Plot) -> list[Markup]:
-    """The line's name above where it begins: a legend that needs no colour."""
+def _line_label(points: list[tuple[float, float | None]], name: str, plot: Plot, anchor: str) -> list[Markup]:
+    """The line's name above the first of its points: a legend that needs no colour."""
     for at, value in points:
         if value is not None:
-            return [svg.text(name, plot.at(at), plot.px(value) - 6, f"line-label {name}")]
+            return [svg.text(name, plot.at(at), plot.px(value) - 6, f"line-label {name}", anchor)]
     return []

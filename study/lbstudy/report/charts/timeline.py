@@ -68,7 +68,9 @@ def timeline(
         "servers; answered requests a second, stacked by server; failed requests a second.",
         list_plot.y_axis(2, "servers Ready (filled), in clients’ lists (line)"),
         request_plot.y_axis(3, "answered RPC/s by server; dashed: fair shares"),
-        error_plot.y_axis(2, "failed RPC/s"),
+        error_plot.y_axis(2, "failed RPC/s")
+        if any(line.errors)
+        else svg.text("failed RPC/s: none", 0, error_plot.top - 6, "caption"),
         stretched(
             height,
             _ready_area(line, list_plot),
@@ -143,8 +145,6 @@ def _steps(line: Timeline, values: Sequence[float | None]) -> list[tuple[float, 
 
 
 def _failures(line: Timeline, plot: Plot) -> Markup:
-    if not any(line.errors):
-        return svg.text("none", 0, plot.px(0) - 4, "caption")
     bars = []
     for i, errors in enumerate(line.errors):
         if errors:

@@ -49,7 +49,7 @@ def usage_scale(settings: Sequence[SettingResult], quantity: Quantity) -> Linear
 
 
 def usage_over_time(
-    setting: SettingResult, quantity: Quantity, palette: Palette, x: Scale, y: Scale
+    setting: SettingResult, quantity: Quantity, palette: Palette, x: Linear, y: Scale
 ) -> Markup:
     """One line a server; idle servers' lines are thick and always numbered."""
     plot = Plot(x, y, height=110, top=24)
@@ -61,6 +61,7 @@ def usage_over_time(
         points = [
             (at, None if v is None else v * quantity.factor)
             for at, v in zip(usage.at, quantity.values(usage), strict=True)
+            if x.low <= at <= x.high  # servers report on while they are stopped after the load
         ]
         idle = " idle" if is_idle(usage) else ""
         lines.append(plot.line(points, f"{look.colour}{idle}", f"{look.number} {usage.server}"))

@@ -144,6 +144,10 @@ def _bar(
         tip = f"{missed}: not within {figures.seconds(end)} of the command"
         parts.append(plot.bar(start, end, 0, 1, "stage st-censored", tip))
         parts.append(marks.use("arrow", plot.at(end), ROW / 2))
+    last = at.get(StageName.LAST_RPC)
+    if last is not None:
+        tip = f"{StageName.LAST_RPC.value}: {_signed(last - server.command)}"
+        parts.append(marks.use("unchanged", plot.at(last - server.command), ROW / 2, svg.tooltip(tip)))
     return chart(
         ROW, "Stages", "; ".join(f"{n.value} {_signed(t - server.command)}" for n, t in reached), *parts
     )
