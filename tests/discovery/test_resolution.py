@@ -197,8 +197,8 @@ def test_targets_that_are_led_through_the_tap(target: str, led: str) -> None:
         "127.0.0.1:50051", "dns:///127.0.0.1:50051", "dns:///[::1]:50051", "[::1]:50051", "::1", "dns:///::1",
         "localhost:50051", "dns:///localhost", "dns:///a.localhost:1", "unix:/tmp/s", "unix:1", "unix:///tmp/s",
         "unix-abstract:a", "xds:///a", "ipv4:127.0.0.1:1,127.0.0.2:1", "ipv6:[::1]:1", "vsock:1:2", "my:///a",
-        "google-c2p:///a", "dns://nameserver:53/a:1", "dns://10.0.0.1/a:1", "dns:///a%41:1", "dns:///", "dns:", "",
-        "dns:///a/b", "dns:///:50051",
+        "google-c2p:///a", "dns://nameserver:53/a:1", "dns://10.0.0.1/a:1", "dns:///a%41:1", "dns:///",
+        "dns:", "", "dns:///a/b", "dns:///:50051",
     ],
 )  # fmt: skip
 def test_targets_that_are_left_alone(target: str) -> None:

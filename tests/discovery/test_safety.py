@@ -136,15 +136,33 @@ def test_the_tap_ends_with_the_application(probe: Probe, served: str) -> None:
 
 
 def test_a_forked_child_has_a_tap_of_its_own(probe: Probe, served: str) -> None:
-    probe.open(served, dns_min_time_between_resolutions_ms=100)
-    probe.wait_update()
+    probe.command("prepared", prepare=served)
     tap = probe.command("tap", tap=1)["tap"]
-    probe.command("forked", fork=1)
+    assert probe.command("forked", fork=1)["status"] == 0
     child = next(message for message in probe.messages if "child_opened" in message)
     assert child["child_opened"].startswith("dns://127.0.0.1:")
     assert child["tap"] not in {tap, None}
+    # The parent's is as it was.
+    probe.open(served)
+    assert probe.wait_update()["channel"] == 1
     assert probe.command("tap", tap=1)["tap"] == tap
-    assert probe.call() == ["127.0.71.1"]
+
+
+def test_open_channels_go_on_after_the_watch_is_closed(
+    probe: Probe, dns_server: DnsServer, echo: EchoServers
+) -> None:
+    echo.start("127.0.71.1", "127.0.71.2")
+    dns_server.set(NAME, "127.0.71.1")
+    probe.open(target(dns_server, echo), dns_min_time_between_resolutions_ms=100)
+    probe.wait_update()
+    probe.command("uninstrumented", uninstrument=1)
+    dns_server.set(NAME, "127.0.71.2")
+    echo.stop("127.0.71.1")
+    assert probe.call() == ["127.0.71.2"]
+    given = target(dns_server, echo)
+    assert probe.open(given)["target"] == given
+    assert probe.quit() == 0
+    assert len(probe.all("update")) == 1
 
 
 def test_what_was_seen_last_is_told_at_exit(probe: Probe, served: str) -> None:

@@ -4,6 +4,7 @@ import time
 from concurrent import futures
 
 import grpc
+from grpc_lb_instrumentor.names import METADATA_ASK, METADATA_POD
 
 METHOD = "/lab.Echo/Call"
 
@@ -40,6 +41,9 @@ class EchoServers:
 
     def _handler(self, address: str, start: int) -> grpc.GenericRpcHandler:
         def call(request: bytes, context: grpc.ServicerContext) -> bytes:
+            # As an instrumented server tells its name.
+            if METADATA_ASK in dict(context.invocation_metadata()):
+                context.set_trailing_metadata(((METADATA_POD, address),))
             self.first.setdefault((address, start), time.time_ns())
             return address.encode()
 

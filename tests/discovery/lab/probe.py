@@ -72,7 +72,7 @@ def call(channel: Any, method: str) -> str:  # noqa: ANN401
         return str(error.code())
 
 
-def main() -> None:
+def main() -> None:  # noqa: C901 - one branch a command
     channels: dict[int, Any] = {}
     tell(started=os.getpid())
     for line in sys.stdin:
@@ -87,12 +87,17 @@ def main() -> None:
             else:
                 channels[opened.id].subscribe(lambda _: None, try_to_connect=True)
             tell(opened=opened.id, target=opened.target, options=opened.options)
+        elif "prepare" in command:  # without gRPC, which does not take a fork well
+            tell(prepared=watch.open_channel(command["prepare"], None).target)
         elif "call" in command:
             tell(answers=[call(channels[command["call"]], "/lab.Echo/Call") for _ in range(command["times"])])
         elif "close" in command:
             channel = channels.pop(command["close"])
             await_(channel.close()) if AIO else channel.close()
             tell(closed=command["close"])
+        elif "uninstrument" in command:
+            watch.close()
+            tell(uninstrumented=1)
         elif "tap" in command:
             tell(tap=watch.tap_pid)
         elif "fork" in command:
@@ -110,8 +115,8 @@ def fork() -> None:
         tell(child_opened=opened.target, tap=watch.tap_pid)
         watch.close()
         os._exit(0)
-    os.waitpid(pid, 0)
-    tell(forked=pid)
+    _, status = os.waitpid(pid, 0)
+    tell(forked=pid, status=os.waitstatus_to_exitcode(status))
 
 
 main()

@@ -92,16 +92,22 @@ class TapSupervisor:
             listeners.close()
             self._send({"close": port})
 
+    def flush(self) -> None:
+        """Have all reported that is resolved already. Waits half a second at most."""
+        with self._lock:
+            linked = self._linked
+            self._flushed.clear()
+            self._send({"flush": 0})
+        if linked and self._thread is not threading.current_thread():
+            self._flushed.wait(0.5)
+
     def close(self) -> None:
         """Report what is resolved already, then end the tap. Waits at most some two seconds."""
+        self.flush()
         with self._lock:
             self._closing = True
-            linked, thread = self._linked, self._thread
-            if linked:
-                self._send({"flush": 0})
+            thread = self._thread
         on_own_thread = thread is threading.current_thread()
-        if linked and not on_own_thread:
-            self._flushed.wait(0.5)
         tap = self._tap
         if tap is not None:
             tap.end(1.0)

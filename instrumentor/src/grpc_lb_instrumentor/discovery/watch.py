@@ -77,11 +77,16 @@ class DiscoveryWatch:
         self._ids = itertools.count()
         self._warned: set[str] = set()
         self._closed = False
+        self._silent = False
         self._begin()
-        atexit.register(self.close)
+        atexit.register(self._exit)
         if hasattr(os, "register_at_fork"):
             this = weakref.ref(self)
-            os.register_at_fork(after_in_child=lambda: _forked(this))
+            os.register_at_fork(
+                before=lambda: _at_fork(this, DiscoveryWatch._before_fork),
+                after_in_parent=lambda: _at_fork(this, DiscoveryWatch._after_fork),
+                after_in_child=lambda: _at_fork(this, DiscoveryWatch._begin_in_child),
+            )
 
     @property
     def tap_pid(self) -> int | None:
@@ -113,12 +118,24 @@ class DiscoveryWatch:
             self._supervisor.release(watched.port)
 
     def close(self) -> None:
-        """Tell what is known and not yet told, and end. Channels led through the tap resolve no more."""
+        """Tell what is known and not yet told, then tell no more.
+
+        Channels that are led through the tap go on resolving through it: it ends with the process.
+        """
         if self._closed:
             return
         self._closed = True
-        atexit.unregister(self.close)
         self._watcher.close()
+        self._supervisor.flush()
+        self._silent = True
+        with self._lock:
+            led = bool(self._ports)
+        if not led:
+            self._exit()
+
+    def _exit(self) -> None:
+        atexit.unregister(self._exit)
+        self.close()
         self._supervisor.close()
 
     # --- opening ---
@@ -130,6 +147,12 @@ class DiscoveryWatch:
         self._closed_ports: dict[int, _Watched] = {}  # a last report may come after the channel's end
         self._supervisor = TapSupervisor(self._reported, self._asked)
         self._watcher = ChannelzWatcher(self._entered, self.channel_closed)
+
+    def _before_fork(self) -> None:
+        self._watcher.before_fork()
+
+    def _after_fork(self) -> None:
+        self._watcher.after_fork()
 
     def _begin_in_child(self) -> None:
         self._supervisor.forget()
@@ -176,7 +199,7 @@ class DiscoveryWatch:
 
     def _reported(self, port: int, report: Report) -> None:
         watched = self._ports.get(port) or self._closed_ports.get(port)
-        if watched is None:
+        if watched is None or self._silent:
             return
         if self._subchannels:
             # The loss that caused this resolution is in channelz already: read it before deciding.
@@ -227,10 +250,10 @@ def _guarded(callback: Callable[[_Record], None], record: _Record) -> None:
         _logger.warning("grpc_lb: a record was lost", exc_info=True)
 
 
-def _forked(reference: "weakref.ref[DiscoveryWatch]") -> None:
+def _at_fork(reference: "weakref.ref[DiscoveryWatch]", work: Callable[[DiscoveryWatch], None]) -> None:
     watch = reference()
     if watch is not None:
-        watch._begin_in_child()  # noqa: SLF001 - this module's own
+        work(watch)
 
 
 def _is_true(name: str) -> bool:

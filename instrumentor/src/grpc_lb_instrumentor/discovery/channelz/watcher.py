@@ -111,6 +111,7 @@ class ChannelzWatcher:
         self._next_id = 1
         self._stop = threading.Event()
         self._young_until = 0.0  # monotonic
+        self._held = False
         self._thread: threading.Thread | None = None
 
     def expect(self, channel: int, target: str) -> None:
@@ -138,6 +139,15 @@ class ChannelzWatcher:
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(1.0)
         self._guarded(lambda: self.poll(everything=True))
+
+    def before_fork(self) -> None:
+        """Stay out of gRPC, which skips its fork handlers while a thread is in it. Waits a second at most."""
+        self._held = self._lock.acquire(timeout=1.0)
+
+    def after_fork(self) -> None:
+        """In the parent: go on."""
+        if self._held:
+            self._lock.release()
 
     def forget(self) -> None:
         """After a fork, in the child: there is no thread, and the channels are the parent's."""
