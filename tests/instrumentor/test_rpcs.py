@@ -1,6 +1,9 @@
 """Every call kind, every way to end: one span on each side, with the pod's name and the right code."""
 
+# ruff: noqa: ANN401  # calls are grpc's of either stack
+
 import asyncio
+import threading
 from typing import Any
 
 import grpc
@@ -188,7 +191,11 @@ def _cancel_sync(world: World, kind: str) -> None:
         call = callable_(request)
         next(call)
     world.echo.working.wait()
+    ended = threading.Event()  # set after upstream's own callback, which came first
+    if kind != "unary_stream":
+        call.add_done_callback(lambda _: ended.set())
     if kind == "unary_stream":
         call.close()  # upstream makes a generator of it, which can be closed and not cancelled
     else:
         assert call.cancel()
+        assert ended.wait(GUARD)

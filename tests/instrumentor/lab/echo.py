@@ -1,5 +1,7 @@
 """The application: a service of all four call kinds that does as the request says, sync and aio."""
 
+# ruff: noqa: ANN401  # contexts are grpc's of either stack
+
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterator
@@ -16,7 +18,7 @@ def path(kind: str) -> str:
     return f"/{SERVICE}/{kind}"
 
 
-class Status(grpc.Status):  # type: ignore[misc]  # grpc's base class is untyped
+class Status(grpc.Status):
     """What abort_with_status takes."""
 
     code = grpc.StatusCode.DATA_LOSS
@@ -158,8 +160,10 @@ class Echo:
 
 
 def _first(requests: Iterator[bytes]) -> bytes:
-    return list(requests)[0]
+    first, *_ = requests
+    return first
 
 
 async def _aio_first(requests: AsyncIterator[bytes]) -> bytes:
-    return [request async for request in requests][0]
+    first, *_ = [request async for request in requests]
+    return first

@@ -9,7 +9,7 @@ from opentelemetry.instrumentation.grpc import (
     GrpcInstrumentorServer,
 )
 from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import HistogramDataPoint, InMemoryMetricReader, NumberDataPoint
+from opentelemetry.sdk.metrics.export import DataPointT, HistogramDataPoint, InMemoryMetricReader
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -61,7 +61,7 @@ class Telemetry:
         (span,) = self.rpcs(SpanKind.SERVER)
         return span
 
-    def points(self, metric: str) -> list[HistogramDataPoint | NumberDataPoint]:
+    def points(self, metric: str) -> list[DataPointT]:
         data = self.reader.get_metrics_data()
         return [
             point

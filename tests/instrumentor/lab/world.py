@@ -1,5 +1,7 @@
 """A client and a server of either stack, and what the client was told."""
 
+# ruff: noqa: ANN401, ASYNC109  # calls are grpc's of either stack; time-outs are gRPC's deadlines
+
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -133,7 +135,8 @@ def sync_ask(channel: Any, kind: str, order: str, timeout: float, metadata: Any 
             call = callable_(requests(kind, order), timeout=timeout, metadata=metadata)
             for message in call:
                 messages.append(message)  # noqa: PERF402  # those before an error count
-    except grpc.RpcError as error:
+    except grpc.RpcError as raised:
+        error: Any = raised  # a Call as well, which its type does not say
         return Answer(
             error.code(), messages, _dict(error.initial_metadata()), _dict(error.trailing_metadata())
         )
@@ -143,4 +146,4 @@ def sync_ask(channel: Any, kind: str, order: str, timeout: float, metadata: Any 
 
 
 def _dict(metadata: Any) -> dict[str, str]:
-    return {key: value for key, value in metadata or ()}
+    return dict(metadata or ())

@@ -54,7 +54,8 @@ class _MultiCallable:
             return result
         try:
             response, call = self._inner.with_call(*given.asking())
-        except grpc.RpcError as error:
+        except grpc.RpcError as raised:
+            error: Any = raised  # a Call as well, which its type does not say
             rpc.end(error.code(), error.trailing_metadata(), error.initial_metadata())
             raise
         except Exception:  # the channel is closed, or the like: nothing was sent

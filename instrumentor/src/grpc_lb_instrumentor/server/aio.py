@@ -13,7 +13,7 @@ import grpc
 from grpc.aio import ServerInterceptor
 from wrapt import BaseObjectProxy
 
-from grpc_lb_instrumentor.rpc.metadata import Pairs, asks, merged
+from grpc_lb_instrumentor.rpc.metadata import Pairs, merged
 from grpc_lb_instrumentor.server.handlers import Handlers
 from grpc_lb_instrumentor.server.late import LateWarning
 from grpc_lb_instrumentor.server.telemetry import (
@@ -43,41 +43,42 @@ class AioServerInterceptor(ServerInterceptor):
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Any:
         """Return the RPC's handler, wrapped."""
-        return self._handlers.wrapped(handler_call_details.method, await continuation(handler_call_details))
+        return self._handlers.wrapped(handler_call_details, await continuation(handler_call_details))
 
 
-def _unary(telemetry: ServerTelemetry, path: str, behavior: Callable[..., Any]) -> Callable[..., Any] | None:
+def _unary(
+    telemetry: ServerTelemetry, path: str, behavior: Callable[..., Any], asked: bool
+) -> Callable[..., Any] | None:
     if not inspect.iscoroutinefunction(behavior):
         return None
 
     async def unary(request: Any, context: Any) -> Any:
-        if not telemetry.enabled:
-            return await behavior(request, context)
         rpc = ServerRpc(telemetry, path, streaming=False)
-        told = _Context(context, telemetry)
+        told = _Context(context, telemetry) if asked else None
         code, failed = _OK, True
         try:
-            response = await behavior(request, told)
-            await told.grpc_lb_settle()
+            response = await behavior(request, context if told is None else told)
+            await _settled(told)
             code, failed = status_code(context.code(), _OK), False
         except asyncio.CancelledError:
             code = stopped_code(context.time_remaining())
             raise
         except BaseException:
-            await told.grpc_lb_settle()
+            await _settled(told)
             code = failure_code(context.code())
             raise
         else:
             return response
         finally:
-            told.grpc_lb_close()
+            if told is not None:
+                told.grpc_lb_close()
             rpc.end(code, with_code=failed)
 
     return unary
 
 
 def _streaming(
-    telemetry: ServerTelemetry, path: str, behavior: Callable[..., Any]
+    telemetry: ServerTelemetry, path: str, behavior: Callable[..., Any], asked: bool
 ) -> Callable[..., Any] | None:
     if inspect.iscoroutinefunction(behavior):
         generate: Callable[..., Any] = functools.partial(_written, behavior)
@@ -87,31 +88,35 @@ def _streaming(
         return None
 
     async def streaming(request: Any, context: Any) -> AsyncIterator[Any]:
-        if not telemetry.enabled:
-            async for response in generate(request, context):
-                yield response
-            return
         rpc = ServerRpc(telemetry, path, streaming=True)
-        told = _Context(context, telemetry)
+        told = _Context(context, telemetry) if asked else None
         code = grpc.StatusCode.CANCELLED
         try:
-            async for response in generate(request, told):
-                await told.grpc_lb_announce()
+            async for response in generate(request, context if told is None else told):
+                if told is not None:
+                    await told.grpc_lb_announce()
                 yield response
-            await told.grpc_lb_settle()
+            await _settled(told)
             code = status_code(context.code(), _OK)
         except (asyncio.CancelledError, GeneratorExit):
             code = stopped_code(context.time_remaining())
             raise
         except BaseException:
-            await told.grpc_lb_settle()
+            await _settled(told)
             code = failure_code(context.code())
             raise
         finally:
-            told.grpc_lb_close()
+            if told is not None:
+                told.grpc_lb_close()
             rpc.end(code, with_code=True)
 
     return streaming
+
+
+async def _settled(told: "_Context | None") -> None:
+    """Wait for what is being sent: grpc.aio would send initial metadata once more with the answer."""
+    if told is not None:
+        await told.grpc_lb_settle()
 
 
 async def _written(behavior: Callable[..., Any], request: Any, context: Any) -> AsyncIterator[Any]:
@@ -126,17 +131,14 @@ class _Context(BaseObjectProxy[Any]):
 
     def __init__(self, context: Any, telemetry: ServerTelemetry) -> None:
         super().__init__(context)
-        asked = asks(context.invocation_metadata())
-        self._self_extra: Pairs = (telemetry.pair,) if asked else ()
-        self._self_initial = not asked  # initial metadata were sent, are being sent, or are not ours to send
+        self._self_extra: Pairs = (telemetry.pair,)
+        self._self_initial = False  # initial metadata were sent, or are being sent
         self._self_ours = False  # they were ours alone, ahead of the answer
         self._self_sending: asyncio.Task[None] | None = None
-        self._self_timer: asyncio.TimerHandle | None = None
-        if asked:
-            context.set_trailing_metadata(self._self_extra)
-            self._self_timer = asyncio.get_running_loop().call_later(
-                early_after(context.time_remaining()), self._grpc_lb_early
-            )
+        context.set_trailing_metadata(self._self_extra)
+        self._self_timer = asyncio.get_running_loop().call_later(
+            early_after(context.time_remaining()), self._grpc_lb_early
+        )
 
     async def send_initial_metadata(self, initial_metadata: Any) -> None:
         if self._self_ours:
@@ -176,15 +178,14 @@ class _Context(BaseObjectProxy[Any]):
             await self.grpc_lb_settle()
 
     async def grpc_lb_settle(self) -> None:
-        """Wait for what is being sent: grpc.aio would send initial metadata once more with the answer."""
+        """Wait for what is being sent."""
         if self._self_sending is not None:
             await self._self_sending
             self._self_sending = None
 
     def grpc_lb_close(self) -> None:
         """Stop the timer: the RPC has ended."""
-        if self._self_timer is not None:
-            self._self_timer.cancel()
+        self._self_timer.cancel()
 
     def _grpc_lb_early(self) -> None:
         if not self._self_initial:

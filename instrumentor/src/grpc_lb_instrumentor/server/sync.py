@@ -10,10 +10,10 @@ from typing import Any, Final
 import grpc
 from wrapt import BaseObjectProxy
 
-from grpc_lb_instrumentor.rpc.metadata import Pairs, asks, merged
+from grpc_lb_instrumentor.rpc.metadata import Pairs, merged
 from grpc_lb_instrumentor.server.handlers import Handlers, Wrap
 from grpc_lb_instrumentor.server.late import LateWarning
-from grpc_lb_instrumentor.server.reminder import Reminder, Ticket
+from grpc_lb_instrumentor.server.reminder import Reminder
 from grpc_lb_instrumentor.server.telemetry import (
     ServerRpc,
     ServerTelemetry,
@@ -41,21 +41,19 @@ class SyncServerInterceptor(grpc.ServerInterceptor):
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Any:
         """Return the RPC's handler, wrapped."""
-        return self._handlers.wrapped(handler_call_details.method, continuation(handler_call_details))
+        return self._handlers.wrapped(handler_call_details, continuation(handler_call_details))
 
 
 def _unary(reminder: Reminder) -> Wrap:
     def wrap(
-        telemetry: ServerTelemetry, path: str, behavior: Callable[..., Any]
+        telemetry: ServerTelemetry, path: str, behavior: Callable[..., Any], asked: bool
     ) -> Callable[..., Any] | None:
         def unary(request: Any, context: Any) -> Any:
-            if not telemetry.enabled:
-                return behavior(request, context)
             rpc = ServerRpc(telemetry, path, streaming=False)
-            told = _Context(context, telemetry, reminder)
+            told = _Context(context, telemetry, reminder) if asked else None
             failed = True
             try:
-                response = behavior(request, told)
+                response = behavior(request, context if told is None else told)
                 failed = False
             finally:
                 _end(rpc, context, told, failed=failed)
@@ -68,21 +66,19 @@ def _unary(reminder: Reminder) -> Wrap:
 
 def _streaming(reminder: Reminder) -> Wrap:
     def wrap(
-        telemetry: ServerTelemetry, path: str, behavior: Callable[..., Any]
+        telemetry: ServerTelemetry, path: str, behavior: Callable[..., Any], asked: bool
     ) -> Callable[..., Any] | None:
         if getattr(behavior, "experimental_non_blocking", False):
             return None  # it is given a callback instead of being iterated over
 
         def streaming(request: Any, context: Any) -> Iterator[Any]:
-            if not telemetry.enabled:
-                yield from behavior(request, context)
-                return
             rpc = ServerRpc(telemetry, path, streaming=True)
-            told = _Context(context, telemetry, reminder)
+            told = _Context(context, telemetry, reminder) if asked else None
             failed = True
             try:
-                for response in behavior(request, told):
-                    told.grpc_lb_announce()
+                for response in behavior(request, context if told is None else told):
+                    if told is not None:
+                        told.grpc_lb_announce()
                     yield response
                 failed = False
             finally:
@@ -93,9 +89,10 @@ def _streaming(reminder: Reminder) -> Wrap:
     return wrap
 
 
-def _end(rpc: ServerRpc, context: Any, told: "_Context", *, failed: bool) -> None:
+def _end(rpc: ServerRpc, context: Any, told: "_Context | None", *, failed: bool) -> None:
     """Write the end down, and leave trailing metadata behind as they are to be sent."""
-    told.grpc_lb_close()
+    if told is not None:
+        told.grpc_lb_close()
     # A synchronous handler runs on when its client has stopped waiting: nothing of it is sent then.
     if not context.is_active():
         code = stopped_code(context.time_remaining())
@@ -111,15 +108,12 @@ class _Context(BaseObjectProxy[Any]):
 
     def __init__(self, context: Any, telemetry: ServerTelemetry, reminder: Reminder) -> None:
         super().__init__(context)
-        asked = asks(context.invocation_metadata())
         self._self_lock = threading.Lock()  # the reminder's thread sends as well
-        self._self_extra: Pairs = (telemetry.pair,) if asked else ()
-        self._self_initial = not asked  # initial metadata were sent, or are not ours to send
+        self._self_extra: Pairs = (telemetry.pair,)
+        self._self_initial = False  # initial metadata were sent
         self._self_ours = False  # they were ours alone, ahead of the answer
-        self._self_ticket: Ticket | None = None
-        if asked:
-            context.set_trailing_metadata(self._self_extra)
-            self._self_ticket = reminder.after(early_after(context.time_remaining()), self._grpc_lb_early)
+        context.set_trailing_metadata(self._self_extra)
+        self._self_ticket = reminder.after(early_after(context.time_remaining()), self._grpc_lb_early)
 
     def send_initial_metadata(self, initial_metadata: Any) -> None:
         with self._self_lock:
@@ -142,8 +136,6 @@ class _Context(BaseObjectProxy[Any]):
 
     def grpc_lb_close(self) -> None:
         """Stop the timer, and add ours to the trailing metadata that the application may have set."""
-        if self._self_ticket is None:
-            return
         self._self_ticket.cancel()
         with self._self_lock:
             self._self_initial = True  # nothing is sent early from here on
