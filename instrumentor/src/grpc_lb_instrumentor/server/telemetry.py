@@ -21,6 +21,9 @@ EARLY_SHARE: Final = 0.5
 """The share of the remaining time after which the pod's name is sent ahead of the answer."""
 EARLY_WITHOUT_DEADLINE: Final = 1.0
 """The same in seconds, for an RPC without a deadline."""
+_DEADLINE_REACHED: Final = 0.1
+"""Seconds. A client that gives up at its deadline tells so, and the server's own deadline is a little later:
+by the request's way, and as gRPC rounds the time-out up (by 10 ms at most below 10 s, by 0.1 s below 100 s)."""
 _NO_DEADLINE: Final = 1e8  # a synchronous server gives some centuries where there is none
 
 
@@ -86,7 +89,7 @@ def failure_code(told: object) -> grpc.StatusCode:
 
 def stopped_code(remaining: float | None) -> grpc.StatusCode:
     """Return why an RPC that its client stopped waiting for was stopped: its deadline, or a cancellation."""
-    if remaining is not None and remaining <= 0:
+    if remaining is not None and remaining <= _DEADLINE_REACHED:
         return grpc.StatusCode.DEADLINE_EXCEEDED
     return grpc.StatusCode.CANCELLED
 
