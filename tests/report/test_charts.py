@@ -8,7 +8,7 @@ from lbstudy.report.charts import marks, svg, waterfall
 from lbstudy.report.charts.plot import Plot
 from lbstudy.report.charts.scale import Linear, Log, around, from_zero, round_step
 from lbstudy.report.charts.stack import fair_levels, runs, stacked_steps
-from lbstudy.report.palette import Palette
+from lbstudy.report.palette import Palette, ranges
 from lbstudy.result.model import (
     Added,
     ClientView,
@@ -103,7 +103,15 @@ def test_fair_levels_are_the_multiples_below_the_total() -> None:
     plot = Plot(Linear(0, 4), Linear(0, 12), height=12)
     levels = re.findall(r'd="([^"]+)" class="line fair"', fair_levels(line(), plot))
     # 1 server Ready at first: none; 12 ÷ 6 = 2: one, at 6; 6 ÷ 3 = 2: one, at 3; unknown: none
-    assert levels == ["M250,6h0L500,6M500,9h0L750,9"]
+    assert levels == ["M250,6h0L500,6L500,9L750,9"]
+
+
+def test_fair_levels_break_where_the_number_of_servers_changes() -> None:
+    plot = Plot(Linear(0, 4), Linear(0, 12), height=12)
+    grown = line(requests={"a": [6, 6, 2, 0], "b": [6, 6, 4, 0]}, fair_share=[6, 6, 2, None])
+    levels = re.findall(r'd="([^"]+)" class="line fair"', fair_levels(grown, plot))
+    # 2, 2, then 3 servers: the first level is 6 and then 2, the second only there, at 4
+    assert levels == ["M0,6h0L250,6L250,6L500,6M500,10h0L750,10", "M500,8h0L750,8"]
 
 
 def event(
@@ -125,7 +133,12 @@ def test_marks_that_would_overlap_share_one_mark_and_one_label() -> None:
     assert [len(g) for g in marks.clusters(events, plot.x)] == [2, 1, 1]
     drawn = marks.lane(events, palette, plot, 10)
     assert re.findall(r'<use href="#mark-up" x="([\d.]+%)"', drawn) == ["10%", "15%", "60%"]
-    assert [t.strip() for t in re.findall(r"<text[^>]*>([^<]+)<", drawn)] == ["1, 2, 3", "1"]
+    assert [t.strip() for t in re.findall(r"<text[^>]*>([^<]+)<", drawn)] == ["1–3", "1"]
+
+
+def test_ranges() -> None:
+    assert ranges([6, 1, 4, 5]) == "1, 4–6"
+    assert ranges([]) == ""
 
 
 def test_palette_never_shows_two_servers_alike() -> None:

@@ -1,6 +1,6 @@
 """Which number, colour and texture a server has: the same in every chart and table of its setting."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -8,6 +8,17 @@ COLOURS = 8
 """Colours in style.css, ``--s0`` … ``--s7``: neighbours differ in lightness, so hue is never all there is."""
 TEXTURES = 4
 """From the ninth server on the colours come again, under a texture: plain, lines, dots, cross-lines."""
+
+
+def ranges(numbers: Iterable[int]) -> str:
+    """Numbers of servers as a reader would write them: ``1, 4–6``."""
+    spans: list[tuple[int, int]] = []
+    for number in sorted(numbers):
+        if spans and spans[-1][1] == number - 1:
+            spans[-1] = (spans[-1][0], number)
+        else:
+            spans.append((number, number))
+    return ", ".join(str(a) if a == b else f"{a}–{b}" for a, b in spans)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from markupsafe import Markup
 from lbstudy.report.charts import svg
 from lbstudy.report.charts.plot import Plot
 from lbstudy.report.charts.scale import Scale
-from lbstudy.report.palette import Palette
+from lbstudy.report.palette import Palette, ranges
 from lbstudy.result.model import TimelineEvent
 
 POD_KINDS = frozenset({"ready", "terminating", "unready"})
@@ -19,8 +19,8 @@ LABEL_ROOM = 0.15
 """The part of the axis that a label needs."""
 GAP = "\u00a0" * 3
 """Between a mark and its label."""
-NAMED = 4
-"""With more servers than these in a mark, it tells their number instead of naming them."""
+LONGEST = 10
+"""A label with more letters tells how many servers there are instead."""
 
 SHAPES = {
     "up": ("M-5,4 0,-5 5,4Z", "up"),
@@ -94,7 +94,9 @@ def _label(group: Sequence[TimelineEvent], at: float, palette: Palette, plot: Pl
     numbers = sorted({palette.number(e.server) for e in group if e.server is not None})
     if not numbers:
         return Markup("")
-    label = ", ".join(map(str, numbers)) if len(numbers) <= NAMED else f"{len(numbers)} servers"
+    label = ranges(numbers)
+    if len(label) > LONGEST:
+        label = f"{len(numbers)} servers"
     late = plot.x(at) > 1 - LABEL_ROOM
     padded = f"{label}{GAP}" if late else f"{GAP}{label}"
     return svg.text(padded, plot.at(at), y + 4, "mark-label", "end" if late else "start")

@@ -42,16 +42,16 @@ def fair_levels(line: Timeline, plot: Plot) -> Markup:
 
 
 def _level(line: Timeline, servers: Sequence[int], k: int) -> list[tuple[float, float | None]]:
-    """The k-th multiple of the fair share where there are more than k servers; level pieces only."""
+    """The k-th multiple of the fair share where there are more than k servers; broken where they change."""
     points: list[tuple[float, float | None]] = []
-    before: float | None = None
+    before = 0
     for i, (fair, n) in enumerate(zip(line.fair_share, servers, strict=True)):
         start = line.start + i * line.bucket
         value = fair * k if fair and k < n else None
-        if value != before:
+        if n != before:
             points.append((start, None))
         points += [(start, value), (start + line.bucket, value)]
-        before = value
+        before = n
     return points
 
 

@@ -54,7 +54,7 @@ def timeline(
     top = 22 + LANE * len(lanes)
     list_plot = Plot(x, servers, height=72, top=top + 26)
     request_plot = Plot(x, requests, height=150, top=list_plot.bottom + 30)
-    error_plot = Plot(x, errors, height=34, top=request_plot.bottom + 30)
+    error_plot = Plot(x, errors, height=34 if any(line.errors) else 4, top=request_plot.bottom + 30)
     height = error_plot.bottom + X_AXIS
     above = [_scale_commands(line.events, error_plot)]
     above += [

@@ -8,15 +8,15 @@ from markupsafe import Markup
 from lbstudy.report.charts import svg
 from lbstudy.report.charts.plot import X_AXIS, Plot, chart, stretched
 from lbstudy.report.charts.scale import Linear, Scale, from_zero
-from lbstudy.report.palette import Palette
+from lbstudy.report.palette import Palette, ranges
 from lbstudy.result.model import SettingResult, Usage
 
 IDLE = 0.5
 """A server idle for more than this share of its Ready samples stands out."""
 LABELLED = 8
 """With more servers than these, only the idle ones' lines carry their numbers."""
-NAMED = 6
-"""Longer labels tell how many servers they are for."""
+LONGEST = 20
+"""A label with more letters tells how many servers it is for instead."""
 LABEL_HEIGHT = 15
 """px between labels, so that none lies on another."""
 
@@ -97,7 +97,9 @@ def _labels(ends: list[tuple[float, float, int]], plot: Plot) -> list[Markup]:
     for (_, row), group in places.items():
         at = max(g[0] for g in group)
         numbers = sorted(g[1] for g in group)
-        label = ", ".join(map(str, numbers)) if len(numbers) <= NAMED else f"{len(numbers)} servers"
+        label = ranges(numbers)
+        if len(label) > LONGEST:
+            label = f"{len(numbers)} servers"
         anchor = "end" if plot.x(at) > 0.8 else "start"
         found.append(svg.text(label, plot.at(at), row * LABEL_HEIGHT - 5, "line-label", anchor))
     return found

@@ -14,7 +14,7 @@ from lbstudy.result.model import Added, Delay, Removed, SettingResult, StageName
 
 ROW = 18.0
 BAR = 10.0
-FARTHEST = 8.0
+FARTHEST = 12.0
 """The axis is no longer than this many times the longest measured stage: censored bars end in an arrow."""
 CLIENTS = 6
 """With more clients than these the waterfall shows the slowest; the table has them all."""
