@@ -70,6 +70,27 @@ def test_output_to_a_full_disk_is_one_line(start: Start) -> None:
     assert (process.returncode, err) == (1, "lbstudy: No space left on device (the disk is full)\n")
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+def test_an_error_that_cannot_be_told_keeps_its_exit_code(start: Start) -> None:
+    with Path("/dev/full").open("w") as full, start("run", "nix", stderr=full) as process:
+        out, _ = process.communicate(timeout=GUARD)
+
+    assert (process.returncode, out) == (2, "")
+
+
+@pytest.mark.parametrize(
+    ("redirection", "code"), [("list >&-", 0), ("run nix 2>&-", 2), ("run nix >&- 2>&-", 2)]
+)
+def test_closed_streams_are_no_matter(redirection: str, code: int) -> None:
+    command = Path(sys.executable).with_name("lbstudy")
+
+    done = subprocess.run(
+        ["bash", "-c", f"{command} {redirection}"], capture_output=True, text=True, timeout=GUARD, check=False
+    )
+
+    assert (done.returncode, done.stdout, done.stderr) == (code, "", "")
+
+
 def test_a_report_that_cannot_be_written_is_one_line_and_leaves_no_half_file(
     start: Start, tmp_path: Path
 ) -> None:

@@ -26,7 +26,7 @@ class _ParserError(Protocol):
 
 def say(line: str) -> None:
     """Write a line to standard error."""
-    with contextlib.suppress(BrokenPipeError):  # nobody reads it: nobody misses it
+    with contextlib.suppress(OSError):  # nobody reads it, or it has no room: there is nobody else to tell
         sys.stderr.write(f"lbstudy: {one_line(line)}\n")
         sys.stderr.flush()
 
@@ -46,7 +46,7 @@ def explain(error: BaseException) -> int:
         return ExitCode.ERROR  # the reader of the output has left: nothing to say, and nobody to hear it
     line, code = _line(error)
     if line is None:
-        with contextlib.suppress(BrokenPipeError):
+        with contextlib.suppress(OSError):
             traceback.print_exception(error)
         line = f"a defect in lbstudy, please report the lines above: {error!r}"
     say(line)

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from lbstudy.cli.exit_code import ExitCode
 from lbstudy.cli.interrupts import treat_as_interrupt, uninterrupted
@@ -14,6 +15,7 @@ from lbstudy.cli.interrupts import treat_as_interrupt, uninterrupted
 
 def main() -> int:
     """Run the command ``lbstudy`` with the process's own arguments; returns the exit code."""
+    _open_streams()
     treat_as_interrupt()
     code = run(sys.argv[1:])
     # Nothing is left to clean up: Ctrl-C may end the interpreter's own end, and need not after another one.
@@ -36,16 +38,11 @@ def run(arguments: Sequence[str]) -> int:
                 code = explain(error)
     except KeyboardInterrupt:
         code = ExitCode.INTERRUPTED
-    _settle_output()
     return code
 
 
-def _settle_output() -> None:
-    """Flush, or give up on, the standard streams, so that the interpreter's exit has nothing to say."""
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except OSError:
-            null = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(null, stream.fileno())
-            os.close(null)
+def _open_streams() -> None:
+    """Put the null device where a standard stream is closed, as by ``>&-``: Python leaves None there."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - until the end
