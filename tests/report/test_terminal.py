@@ -10,6 +10,7 @@ from lbstudy.result.model import Result
 from rich.console import Console
 
 from tests.report import sample
+from tests.report.sample_lane import Shape
 
 
 def printed(result: Result, width: int, *, colours: bool = False) -> str:
@@ -46,7 +47,7 @@ def test_each_row_of_the_table_is_one_line_with_all_figures(variant: str, width:
 
 
 def test_more_settings_than_fit_get_a_table_of_their_own() -> None:
-    shapes = [sample.Shape(f"setting-{i}", "one of many", discovers=i % 2 > 0) for i in range(6)]
+    shapes = [Shape(f"setting-{i}", "one of many", discovers=i % 2 > 0) for i in range(6)]
     result = sample.result(*shapes)
     text = printed(result, 80)
     assert max(map(len, text.splitlines())) <= 80
@@ -90,7 +91,7 @@ def test_no_color_is_heeded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_markup_in_names_is_text() -> None:
-    shape = sample.Shape("[red]x[/]", "d")
+    shape = Shape("[red]x[/]", "d")
     assert "[red]x[/]" in printed(sample.result(shape, headline="[bold]h[/bold]"), 80)
     assert "[bold]h[/bold]" in printed(sample.result(shape, headline="[bold]h[/bold]"), 80)
 
