@@ -258,7 +258,8 @@ def _exemplars(exemplars: Iterable[Exemplar]) -> str | None:
 
 
 def _attributes(pairs: Iterable[KeyValue]) -> dict[str, Any]:
-    return {pair.key: _value(pair.value) for pair in pairs}
+    # Most values are text: asked for first, it costs half of what WhichOneof does.
+    return {pair.key: pair.value.string_value or _value(pair.value) for pair in pairs}
 
 
 def _value(value: AnyValue) -> Any:  # noqa: ANN401 - what JSON can hold
