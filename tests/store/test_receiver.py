@@ -267,6 +267,15 @@ def test_an_export_is_answered_when_it_is_in_the_file(store: RunStore) -> None:
         assert store.query("SELECT count(*) FROM spans") == [(10,)]
 
 
+def test_a_request_that_an_exporter_repeats_is_stored_once(store: RunStore) -> None:
+    with receiving(store) as (receiver, endpoint):
+        for _ in range(3):
+            assert not export_spans(endpoint, 10).partial_success.rejected_spans
+        export_spans(endpoint, 11)
+        assert receiver.spans == {"": 21}
+    assert store.query("SELECT count(*) FROM spans") == [(21,)]
+
+
 def test_what_cannot_be_stored_is_said_to_be_rejected(tmp_path: Path) -> None:
     store = RunStore.create(tmp_path / "run.duckdb")
     with receiving(store) as (receiver, endpoint):
@@ -275,6 +284,9 @@ def test_what_cannot_be_stored_is_said_to_be_rejected(tmp_path: Path) -> None:
         store.close()
         response = export_spans(endpoint, 7)
         assert response.partial_success.rejected_spans == 7
+        assert (
+            export_spans(endpoint, 7).partial_success.rejected_spans == 7
+        )  # no repetition: it is not stored
         assert str(tmp_path / "run.duckdb") in response.partial_success.error_message
         metrics = export_metrics(endpoint, Metric(name="g", gauge=Gauge(data_points=[{}])))  # type: ignore[list-item]
         assert metrics.partial_success.rejected_data_points == 1

@@ -1,7 +1,8 @@
 """An OTLP/gRPC receiver for traces and metrics in front of a store."""
 
+import hashlib
 import threading
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
@@ -37,6 +38,7 @@ Forward = Callable[[ExportTraceServiceRequest | ExportMetricsServiceRequest], No
 
 _THREADS: Final = 128  # requests that wait for their batch at the same time; waiting costs nothing
 _GRACE: Final = 5.0  # s, for requests that are under way when the receiver stops
+_REMEMBERED: Final = 4096  # requests with spans; an exporter repeats one within seconds, if at all
 _OPTIONS: Final = (
     ("grpc.so_reuseport", 0),  # a port in use is an error, not a share of someone else's telemetry
     ("grpc.max_receive_message_length", 64 * 1024 * 1024),
@@ -45,6 +47,9 @@ _OPTIONS: Final = (
 
 class Receiver:
     """Takes what OTLP exporters send, and answers each request once it is in the file, or cannot be.
+
+    OTLP delivers at least once: an exporter that did not get the answer sends the same request again. Its
+    spans are stored once all the same.
 
     Args:
         store: where to.
@@ -71,6 +76,7 @@ class Receiver:
         self._lock = threading.Lock()
         self._spans: Counter[str] = Counter()
         self._failure: StoreError | None = None
+        self._taken: OrderedDict[bytes, None] = OrderedDict()  # digests of the latest requests with spans
         self._writer: BatchWriter | None = None
         self._server: grpc.Server | None = None
 
@@ -114,9 +120,15 @@ class Receiver:
 
     def take_traces(self, request: ExportTraceServiceRequest) -> str:
         """Store a request with spans; returns why it could not be, or "" when it is."""
+        digest = hashlib.blake2b(request.SerializeToString(deterministic=True), digest_size=16).digest()
+        if self._is_repeated(digest):
+            return ""
         decoded = self._decoder.traces(request)
         problem = self._store_now(decoded)
-        if not problem:
+        if problem:
+            with self._lock:
+                self._taken.pop(digest, None)
+        else:
             with self._lock:
                 self._spans.update(span.service for span in decoded.spans)
             self._pass_on(request)
@@ -134,6 +146,16 @@ class Receiver:
         if decoded.refused:
             return decoded.refused, "exponential histograms and summaries are not stored"
         return 0, ""
+
+    def _is_repeated(self, digest: bytes) -> bool:
+        """Whether a request was taken already; it counts as taken from now on."""
+        with self._lock:
+            if digest in self._taken:
+                return True
+            self._taken[digest] = None
+            if len(self._taken) > _REMEMBERED:
+                self._taken.popitem(last=False)
+            return False
 
     def _store_now(self, decoded: Decoded) -> str:
         writer = self._writer
