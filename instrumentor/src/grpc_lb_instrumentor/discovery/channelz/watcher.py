@@ -21,9 +21,11 @@ from grpc_lb_instrumentor.records import SubchannelEvent, SubchannelState
 
 _logger = logging.getLogger("grpc_lb_instrumentor")
 
-LIST_INTERVAL = 0.25
-"""Seconds between two listings of the channels' subchannels."""
-SWEEP_INTERVAL = 1.0
+LIST_INTERVAL = 2.0
+"""Seconds between two listings. A resolution, after which subchannels come and go, brings one at once."""
+MOVING_INTERVAL = 0.25
+"""The same while a subchannel connects."""
+SWEEP_INTERVAL = 2.0
 """Seconds between two readings of a subchannel that stays; raised with their number (SWEEP_RATE)."""
 SWEEP_RATE = 5.0
 """Subchannels read per second at most, in sweeps."""
@@ -36,7 +38,7 @@ _SUBCHANNEL_ID = re.compile(rb'"subchannelId":"(\d+)"')
 _MOVING = (
     SubchannelState.CREATED,
     SubchannelState.CONNECTING,
-)  # the next state is near: read at each listing
+)  # the next state is near
 _KNOWN = 256  # entries of a trace kept to lay the next reading over; more than fit in TRACE_MEMORY
 
 
@@ -110,6 +112,7 @@ class ChannelzWatcher:
         self._subchannels: dict[int, _Subchannel] = {}
         self._next_id = 1
         self._stop = threading.Event()
+        self._wake = threading.Event()
         self._young_until = 0.0  # monotonic
         self._held = False
         self._thread: threading.Thread | None = None
@@ -122,6 +125,7 @@ class ChannelzWatcher:
             if self._thread is None and not self._stop.is_set():
                 self._thread = threading.Thread(target=self._run, name="grpc-lb-channelz", daemon=True)
                 self._thread.start()
+        self._wake.set()
 
     def poll(self, *, everything: bool = False, channel: int | None = None) -> None:
         """Look now; read every subchannel, or those of one channel, instead of the new, gone and due ones."""
@@ -132,10 +136,13 @@ class ChannelzWatcher:
                     self._list(channelz_id, known, everything=everything or channel is not None)
             if channel is None:
                 self._sweep(everything=everything)
+            elif self._moving():
+                self._wake.set()  # the thread may be in its long wait
 
     def close(self) -> None:
         """Read all there is once more, and stop."""
         self._stop.set()
+        self._wake.set()
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(1.0)
         self._guarded(lambda: self.poll(everything=True))
@@ -156,8 +163,19 @@ class ChannelzWatcher:
     # --- the thread ---
 
     def _run(self) -> None:
-        while not self._stop.wait(_YOUNG_INTERVAL if time.monotonic() < self._young_until else LIST_INTERVAL):
+        while not self._stop.is_set():
+            self._wake.wait(self._interval())
+            self._wake.clear()
             self._guarded(self.poll)
+
+    def _interval(self) -> float:
+        if time.monotonic() < self._young_until:
+            return _YOUNG_INTERVAL
+        return MOVING_INTERVAL if self._moving() else LIST_INTERVAL
+
+    def _moving(self) -> bool:
+        with self._lock:
+            return any(one.state in _MOVING for one in self._subchannels.values())
 
     def _guarded(self, work: Callable[[], None]) -> None:
         try:
@@ -212,7 +230,7 @@ class ChannelzWatcher:
         now = time.monotonic()
         due = now - max(SWEEP_INTERVAL, len(self._subchannels) / SWEEP_RATE)
         for subchannel_id, subchannel in list(self._subchannels.items()):
-            moving = subchannel.state in _MOVING and subchannel.read_at < now - LIST_INTERVAL / 2
+            moving = subchannel.state in _MOVING and subchannel.read_at < now - MOVING_INTERVAL / 2
             if everything or moving or subchannel.read_at <= due:
                 self._read_subchannel(subchannel_id)
 
