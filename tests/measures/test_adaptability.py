@@ -1,3 +1,4 @@
+import pytest
 from lbstudy.measures.adaptability import adaptability
 from lbstudy.result.model import Delay, Stage, StageName
 
@@ -47,6 +48,15 @@ def test_an_added_server_as_each_client_saw_it() -> None:
     assert round(first.discovery.seconds, 6) == 8.12  # 30.12 − 22
     assert at(second.stages) == dict.fromkeys((StageName.UPDATE, StageName.CONNECTED, StageName.FIRST_RPC))
     assert (second.detect, second.discovery) == (Delay(censored_after=58), Delay(censored_after=58))
+
+
+def test_the_first_rpc_is_the_one_that_was_answered_first_not_the_one_that_was_sent_first() -> None:
+    # Sent at 30.1 and answered at 32.1; sent at 30.2 and answered at 30.25.
+    pods = [pod("a"), pod("b", commanded=20, ready=22)]
+    answers = [Rpc(30.1, "b", took=2.0), Rpc(30.2, "b", took=0.05)]
+    (added,) = adaptability(lane(end=80, commands=[(-5, 1), (20, 2)], pods=pods, rpcs=answers)).added
+    assert added.clients[0].discovery is not None
+    assert added.clients[0].discovery.seconds == pytest.approx(8.25)
 
 
 def test_the_stages_name_their_spans() -> None:

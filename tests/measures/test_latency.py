@@ -35,6 +35,11 @@ def test_transition_is_what_was_due_within_5_s_of_a_command_under_load() -> None
     assert found.transition_window == 5.0
 
 
+def test_the_first_command_is_no_transition_however_short_before_the_load() -> None:
+    found = latency(lane(end=40, commands=[(-1, 1)], pods=[pod("a")], rpcs=rpcs([0, 1, 2], "a")))
+    assert (found.transition.count, found.steady.count) == (0, 3)
+
+
 def test_failed_rpcs_count_with_the_time_until_they_failed() -> None:
     sent = [Rpc(1.0, None, took=5.0, code="DEADLINE_EXCEEDED"), Rpc(2.0, "a", took=0.02)]
     assert latency(lane(end=10, pods=[pod("a")], rpcs=sent)).all.largest == pytest.approx(5.0)
