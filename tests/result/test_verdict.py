@@ -71,6 +71,21 @@ def test_a_server_counts_as_found_with_its_first_client() -> None:
     )
 
 
+def test_with_several_clients_the_first_one_counts() -> None:
+    first, second = Rpc(26, "b", took=0.0), Rpc(31, "b", took=0.0, client=1)  # 4 s and 9 s after Ready
+    both = lane(
+        end=80,
+        commands=[(-5, 1), (20, 2)],
+        pods=[pod("a"), pod("b", commanded=20, ready=22)],
+        clients=2,
+        rpcs=[first, second],
+        client_tallies=[tally({"OK": 2}, {"b": 2})],
+    )
+    assert verdict([told(both, "s")]).headline == (
+        "s: the added server got its first request 4.0 s after it was Ready."
+    )
+
+
 def test_no_server_was_ready_in_time() -> None:
     late = lane(
         end=80,
