@@ -66,7 +66,7 @@ class Probe:
             return bool(found) or self._ended
 
         with self._news:
-            assert self._news.wait_for(arrived, PATIENCE), f"not told: {self.messages[-5:]}"
+            assert self._news.wait_for(arrived, PATIENCE), f"not told: {self.messages}"
         assert found, f"the probe ended: {self.log.read_text(errors='replace')[-2000:]}"
         return found[0]
 

@@ -23,7 +23,8 @@ from grpc_lb_instrumentor.discovery.targets import Address
 _logger = logging.getLogger("grpc_lb_instrumentor")
 
 START_LIMIT = 2.0
-"""Seconds that the first channel waits for the tap."""
+"""Seconds that the first channel waits for the tap. One that runs then is only slow: queries wait for it."""
+_HELLO_LIMIT = 6.0  # s, then it is given up, and the tap becomes a thread
 _FAILURES = 3  # in a row, then the tap becomes a thread
 _SETTLED = 5.0  # s; a tap that lived so long did start
 _MOST_CHANNELS = 200  # each costs two file descriptors, which an application may need more than we do
@@ -55,8 +56,9 @@ class TapSupervisor:
         self._channels: dict[int, _Listeners] = {}
         self._tap: TapProcess | TapThread | None = None
         self._linked = False  # the tap has said hello
-        self._started = threading.Event()  # it said hello once, or never will
-        self._usable = False
+        self._started = threading.Event()  # it said hello, or could not be started
+        self._usable = False  # it said hello once
+        self._hopeless = False  # it could not be started, and no channel needs it
         self._deadline: float | None = None
         self._thread: threading.Thread | None = None
         self._closing = False
@@ -70,7 +72,8 @@ class TapSupervisor:
 
     def listen(self, authority: Address | None) -> int | None:
         """Open the listeners for a channel. Returns their port, or None when there is no tap for it."""
-        if not self._start() or len(self._channels) >= _MOST_CHANNELS:
+        self._start()
+        if self._hopeless or len(self._channels) >= _MOST_CHANNELS:
             return None
         try:
             listeners = _bind(authority)
@@ -78,6 +81,9 @@ class TapSupervisor:
             return None
         port: int = listeners.udp.getsockname()[1]
         with self._lock:
+            if self._hopeless:
+                listeners.close()
+                return None
             self._channels[port] = listeners
             if self._linked:
                 self._send_open(port, listeners)
@@ -129,10 +135,11 @@ class TapSupervisor:
 
     # --- starting ---
 
-    def _start(self) -> bool:
+    def _start(self) -> None:
         with self._lock:
             if self._closing:
-                return False
+                self._hopeless = True
+                return
             if self._thread is None:
                 # The tap is a child of this thread, which lives as long as it: PDEATHSIG goes by thread.
                 self._thread = threading.Thread(target=self._run, name="grpc-lb-tap", daemon=True)
@@ -140,7 +147,6 @@ class TapSupervisor:
                 self._thread.start()
         assert self._deadline is not None
         self._started.wait(max(0.0, self._deadline - time.monotonic()))
-        return self._usable
 
     def _run(self) -> None:
         failures = 0
@@ -154,16 +160,21 @@ class TapSupervisor:
             except Exception:
                 _logger.debug("the DNS tap failed", exc_info=True)
             with self._lock:
+                settled = self._linked and time.monotonic() - born > _SETTLED
                 self._linked = False
             if tap is not None:
                 tap.end(0.5)
             if not self._usable:  # not even once
+                with self._lock:
+                    self._hopeless = not self._channels
                 self._started.set()
-                return
-            failures = 0 if time.monotonic() - born > _SETTLED else failures + 1
+                if self._hopeless:
+                    return
+                failures = max(failures, _FAILURES - 1)  # channels wait for it: a thread, now
+            failures = 0 if settled else failures + 1
             if failures == _FAILURES:
                 _logger.warning(
-                    "grpc_lb: the DNS tap ended %d times in a row; it goes on in a thread", failures
+                    "grpc_lb: the DNS tap does not stay or does not start; it goes on in a thread"
                 )
             elif failures > _FAILURES:
                 time.sleep(1)  # not even the thread stays: spare the application
@@ -172,7 +183,7 @@ class TapSupervisor:
 
     def _serve(self, tap: TapProcess | TapThread) -> None:
         lines = link.Lines()
-        tap.link.settimeout(None if not self._usable else 2 * START_LIMIT)
+        tap.link.settimeout(_HELLO_LIMIT)
         while True:
             data = tap.link.recv(65536)
             if not data:
