@@ -1,6 +1,8 @@
 """A run: servers and clients up, the timeline played, everything down again, the result written."""
 
 import asyncio
+import math
+import os
 import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack, closing, suppress
@@ -26,7 +28,7 @@ from lbstudy.traces.emit import emit_changes
 
 STORE_FILE = "run.duckdb"
 _READY_WITHIN = 120.0  # s for the first servers of all settings to be Ready and in DNS
-_CLIENTS_NEED = 4.0  # s for the client processes to be up before their first RPC is due
+_CLIENTS_AT_LEAST = 4.0  # s that the client processes have to be up before their first RPC is due
 
 
 def run_study(plan: RunPlan, view: View) -> Result:
@@ -70,11 +72,13 @@ async def _run(plan: RunPlan, view: View) -> None:
         )
         stack.push_async_callback(platform.aclose)
         changes = ChangeLog(progress.changed)
+        begun = time.monotonic()
         await platform.start()
+        lead = _lead(time.monotonic() - begun, len(plan.settings))
         following = asyncio.create_task(changes.follow(platform.changes()))
         stack.callback(following.cancel)
 
-        await _play(plan, platform, changes, store, endpoint, view)
+        await _play(plan, platform, changes, store, endpoint, view, lead)
         view.stage("stopping the servers")
         await platform.aclose()
         await following
@@ -86,8 +90,23 @@ async def _run(plan: RunPlan, view: View) -> None:
         emit_changes(StoreSource.of(store), endpoint)
 
 
+def _lead(platform_start: float, clients: int) -> float:
+    """How long before the first RPC the client processes are started, in seconds.
+
+    They import what the platform's own process has just imported, all of them at the same time.
+    """
+    rounds = math.ceil(clients / len(os.sched_getaffinity(0)))
+    return max(_CLIENTS_AT_LEAST, 2 + 2 * rounds * platform_start)
+
+
 async def _play(
-    plan: RunPlan, platform: Platform, changes: ChangeLog, store: RunStore, endpoint: str, view: View
+    plan: RunPlan,
+    platform: Platform,
+    changes: ChangeLog,
+    store: RunStore,
+    endpoint: str,
+    view: View,
+    lead: float,
 ) -> None:
     """Start everything and play the timeline."""
     first = plan.scenario.step[0]
@@ -106,7 +125,7 @@ async def _play(
         ) from None
 
     view.stage("starting the clients")
-    start_at = time.time() + _CLIENTS_NEED
+    start_at = time.time() + lead
     write_description(store, describe(plan, start_at))
     for setting in plan.settings:
         await platform.start_client(client_spec(plan, setting, endpoint, start_at))
