@@ -1,82 +1,26 @@
 import json
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
-import grpc
 import pytest
 from lbstudy.observation import attributes
 from lbstudy.store.database import RunStore
 from lbstudy.store.errors import StoreError
 from lbstudy.store.live import Arrivals
-from lbstudy.store.receiver import Forward, OnSpans, Receiver
-from lbstudy.store.rows import MetricRow, ResourceRow, SpanRow
-from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
-from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+from lbstudy.store.receiver import Receiver
+from lbstudy.store.rows import ResourceRow, SpanRow
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
-    ExportMetricsServiceResponse,
 )
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
-    ExportTraceServiceResponse,
 )
-from opentelemetry.proto.metrics.v1.metrics_pb2 import ExponentialHistogram, Gauge, Metric
-from opentelemetry.sdk.metrics import AlwaysOnExemplarFilter, MeterProvider
-from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+from opentelemetry.proto.metrics.v1.metrics_pb2 import Gauge, Metric
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from opentelemetry.trace import Link, SpanKind, StatusCode
+from opentelemetry.trace import Link, StatusCode
 
-RESOURCE = Resource(
-    {
-        attributes.SERVICE_NAME: "greeter-client",
-        attributes.POD_NAME: "client-stock-x",
-        attributes.SETTING: "stock",
-        attributes.RUN_ID: "r1",
-        "service.namespace": "lbstudy",
-    }
-)
-
-
-@contextmanager
-def receiving(
-    store: RunStore, on_spans: OnSpans | None = None, forward: Forward | None = None
-) -> Iterator[tuple[Receiver, str]]:
-    receiver = Receiver(store, on_spans=on_spans, forward=forward)
-    yield receiver, receiver.start()
-    receiver.stop()
-
-
-def tracer_provider(endpoint: str, resource: Resource = RESOURCE) -> TracerProvider:
-    provider = TracerProvider(resource=resource, shutdown_on_exit=False)
-    # Nothing goes out before it is flushed.
-    exporter = OTLPSpanExporter(endpoint=endpoint, insecure=True)
-    provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=3_600_000))
-    return provider
-
-
-def rpc(provider: TracerProvider, **attributes_: object) -> None:
-    given = {
-        "rpc.system": "grpc",
-        "rpc.service": "greeter.v1.GreeterService",
-        "rpc.method": "SayHello",
-        "rpc.grpc.status_code": 0,
-        "server.k8s.pod.name": "greeter-stock-a",
-        "grpc_lb.channel.id": 1,
-        "rpc.request.metadata.x-scheduled-unix-nano": ["1790000000000000000"],
-        **attributes_,
-    }
-    values = {key: value for key, value in given.items() if value is not None}
-    span = provider.get_tracer("opentelemetry.instrumentation.grpc").start_span(
-        "/greeter.v1.GreeterService/SayHello",
-        kind=SpanKind.CLIENT,
-        attributes=values,  # type: ignore[arg-type]  # attribute values all
-        start_time=1_790_000_000_000_500_000,
-    )
-    span.end(1_790_000_000_020_500_000)
+from tests.store.exporting import export_metrics, export_spans, receiving, rpc, tracer_provider
 
 
 def test_spans_of_a_real_exporter(store: RunStore) -> None:
@@ -175,90 +119,6 @@ def test_a_scheduled_instant_that_is_none_is_no_number(store: RunStore, schedule
         rpc(provider, **{"rpc.request.metadata.x-scheduled-unix-nano": scheduled})
         provider.shutdown()
     assert store.query("SELECT scheduled_unix_nano FROM spans") == [(12 if scheduled == "12" else None,)]
-
-
-def test_metrics_of_a_real_exporter(store: RunStore) -> None:
-    with receiving(store) as (_, endpoint):
-        reader = PeriodicExportingMetricReader(
-            OTLPMetricExporter(endpoint=endpoint, insecure=True), export_interval_millis=3_600_000
-        )
-        provider = MeterProvider(
-            [reader], RESOURCE, exemplar_filter=AlwaysOnExemplarFilter(), shutdown_on_exit=False
-        )
-        meter = provider.get_meter("the-meter")
-        spans = tracer_provider(endpoint)
-        meter.create_counter("calls", unit="{call}").add(3, {"code": "OK"})
-        meter.create_gauge("age", unit="s").set(1.5)
-        duration = meter.create_histogram(
-            "rpc.client.call.duration", unit="s", explicit_bucket_boundaries_advisory=[0.01, 0.1, 1.0]
-        )
-        with spans.get_tracer("t").start_as_current_span("call") as span:
-            duration.record(0.02, {"rpc.method": "SayHello"})
-            trace_id = f"{span.get_span_context().trace_id:032x}"
-        duration.record(5.0, {"rpc.method": "SayHello"})
-        provider.shutdown()
-        spans.shutdown()
-
-    rows = {row.name: row for row in (MetricRow(*found) for found in store.query("FROM metric_points"))}
-    calls, age, call = rows["calls"], rows["age"], rows["rpc.client.call.duration"]
-    assert (calls.kind, calls.unit, calls.value, calls.cumulative, calls.scope) == (
-        "sum",
-        "{call}",
-        3.0,
-        True,
-        "the-meter",
-    )
-    assert json.loads(calls.attributes) == {"code": "OK"}
-    assert (calls.pod, calls.setting, calls.resource) == ("client-stock-x", "stock", 1)
-    assert (age.kind, age.value, age.cumulative, age.bounds) == ("gauge", 1.5, None, None)
-    assert (call.kind, call.value, call.count_, call.min, call.max) == ("histogram", None, 2, 0.02, 5.0)
-    assert call.sum == pytest.approx(5.02)
-    assert call.bounds == [0.01, 0.1, 1.0]
-    assert call.bucket_counts == [0, 1, 0, 1]
-    exemplars = json.loads(call.exemplars or "")
-    assert {(exemplar["value"], exemplar["trace_id"]) for exemplar in exemplars} >= {(0.02, trace_id)}
-
-
-def export_metrics(endpoint: str, *metrics: Metric) -> ExportMetricsServiceResponse:
-    request = ExportMetricsServiceRequest()
-    request.resource_metrics.add().scope_metrics.add().metrics.extend(metrics)
-    with grpc.insecure_channel(endpoint.removeprefix("http://")) as channel:
-        call = channel.unary_unary(
-            "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
-            request_serializer=ExportMetricsServiceRequest.SerializeToString,
-            response_deserializer=ExportMetricsServiceResponse.FromString,
-        )
-        response: ExportMetricsServiceResponse = call(request, timeout=30)
-        return response
-
-
-def export_spans(endpoint: str, spans: int) -> ExportTraceServiceResponse:
-    request = ExportTraceServiceRequest()
-    scoped = request.resource_spans.add().scope_spans.add()
-    for number in range(spans):
-        scoped.spans.add(name="s", span_id=number.to_bytes(8, "big"), trace_id=b"t" * 16)
-    with grpc.insecure_channel(endpoint.removeprefix("http://")) as channel:
-        call = channel.unary_unary(
-            "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
-            request_serializer=ExportTraceServiceRequest.SerializeToString,
-            response_deserializer=ExportTraceServiceResponse.FromString,
-        )
-        response: ExportTraceServiceResponse = call(request, timeout=30)
-        return response
-
-
-def test_kinds_without_a_column_are_refused_and_the_rest_is_stored(store: RunStore) -> None:
-    exponential = ExponentialHistogram()
-    exponential.data_points.add(count=3)
-    gauge = Gauge()
-    gauge.data_points.add(as_double=float("nan"))
-    with receiving(store) as (_, endpoint):
-        response = export_metrics(
-            endpoint, Metric(name="e", exponential_histogram=exponential), Metric(name="g", gauge=gauge)
-        )
-    assert response.partial_success.rejected_data_points == 1
-    assert "exponential histograms" in response.partial_success.error_message
-    assert store.query("SELECT name, value FROM metric_points") == [("g", None)]
 
 
 def test_an_export_is_answered_when_it_is_in_the_file(store: RunStore) -> None:

@@ -4,78 +4,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from grpc_lb_instrumentor import names
-from lbstudy.observation.records import NO_SERVER, ClientTally, Lane, ServerTally, SpanRef
+from lbstudy.observation.records import NO_SERVER, ClientTally, ServerTally, SpanRef
 from lbstudy.observation.source import Expected, SettingInfo
-from lbstudy.platform.interface import Change, ChangeKind
-from lbstudy.result.model import Provenance
 from lbstudy.store.database import RunStore
-from lbstudy.store.description import (
-    DescribedExpectation,
-    DescribedSetting,
-    RunDescription,
-    write_description,
-)
 from lbstudy.store.errors import StoreError
-from lbstudy.store.rows import LookupRow, MetricRow
+from lbstudy.store.rows import LookupRow
 from lbstudy.store.source import StoreSource
 
+from tests.store.described import PROVENANCE, SECOND, describe, lane, pods
 from tests.store.rows_by_hand import ZERO, span
-
-SECOND = 1_000_000_000
-PROVENANCE = Provenance(
-    run_id="r1",
-    scenario="scale",
-    scenario_description="",
-    scenario_toml="",
-    settings_toml={},
-    command="lbstudy run",
-    started="2026-09-21T14:13:20Z",
-    duration=80.0,
-    seed=0,
-    platform="local",
-    machine={},
-    versions={},
-)
-
-
-def describe(store: RunStore) -> None:
-    write_description(
-        store,
-        RunDescription(
-            time_zero_unix_nano=ZERO,
-            provenance=PROVENANCE,
-            settings=[
-                DescribedSetting(
-                    name="stock",
-                    description="as it is",
-                    deployment="greeter-stock",
-                    options={"channel": {"a": 1}},
-                )
-            ],
-            expectations=[DescribedExpectation(setting="stock", measure="errors.ratio", at_most=0.1)],
-        ),
-    )
-
-
-def pods(store: RunStore, *names_: str) -> None:
-    store.add_changes(
-        [
-            Change(ZERO - 5 * SECOND, 0.0, ChangeKind.SCALE, "greeter-stock", detail=str(len(names_))),
-            *(
-                Change(
-                    ZERO - 4 * SECOND, 0.0, ChangeKind.CREATED, "greeter-stock", name, f"127.0.1.{i}:50051"
-                )
-                for i, name in enumerate(names_, start=1)
-            ),
-            Change(ZERO, 0.0, ChangeKind.CREATED, "client-stock", "not-a-server"),
-            Change(ZERO, 0.0, ChangeKind.CREATED, "greeter-max-age", "of-another-setting"),
-        ]
-    )
-
-
-def lane(store: RunStore) -> Lane:
-    (found,) = StoreSource.of(store).lanes()
-    return found
 
 
 def test_client_rpcs(store: RunStore) -> None:
@@ -203,61 +140,6 @@ def test_resolver_updates_and_subchannels(store: RunStore) -> None:
         (0.008, "[::1]:50051", "ready", 7),
         (0.009, "127.0.1.2:50051", "ready", 7),
     ]
-
-
-def point(
-    name: str, at: float, value: float, pod: str = "a", scope: str = "theirs", **attributes: str
-) -> MetricRow:
-    return MetricRow(
-        name, "sum", "", ZERO, ZERO + round(at * SECOND), "greeter-server", pod, "stock", 1, scope,
-        json.dumps(attributes), True, value, *(None,) * 7,
-    )  # fmt: skip
-
-
-def test_usage(store: RunStore) -> None:
-    # CPU time of a, user + system: 1.0 + 0.5 at 1 s, 1.3 + 0.7 at 2 s, 2.3 + 0.7 at 4 s:
-    # (2.0 − 1.5) ÷ 1 s = 0.5 cores, then (3.0 − 2.0) ÷ 2 s = 0.5 cores.
-    describe(store)
-    pods(store, "a", "b")
-    cpu, memory, age = (
-        names.METRIC_PROCESS_CPU_TIME,
-        names.METRIC_PROCESS_MEMORY_USAGE,
-        names.METRIC_SERVER_INACTIVITY_AGE,
-    )
-    store.add_metrics(
-        [
-            point(cpu, 1, 1.0, type="user"), point(cpu, 1, 0.5, type="system"),
-            point(cpu, 1, 99, type="iowait"),
-            point(cpu, 2, 1.3, type="user"), point(cpu, 2, 0.7, type="system"),
-            point(cpu, 4, 2.3, type="user"), point(cpu, 4, 0.7, type="system"),
-            point(memory, 2, 1000.0), point(age, 2, 0.25),
-            point(names.METRIC_SERVER_ACTIVE, 2, 3.0),
-            point(cpu, 2, 8.0, pod="b", **{"cpu.mode": "user"}),
-            point(cpu, 2, 8.0, pod="client"),
-            point("something.else", 3, 8.0),
-        ]
-    )  # fmt: skip
-    usage = lane(store).usage
-    rows = [
-        tuple(None if np.isnan(value) else value for value in row)
-        for row in zip(
-            usage.at, usage.server, usage.cpu, usage.memory, usage.active, usage.inactivity_age, strict=True
-        )
-    ]
-    assert rows == [
-        (1.0, 0, None, None, None, None),
-        (2.0, 0, pytest.approx(0.5), 1000.0, 3.0, 0.25),
-        (2.0, 1, None, None, None, None),
-        (4.0, 0, pytest.approx(0.5), None, None, None),
-    ]
-
-
-def test_where_two_emit_a_metric_ours_is_read(store: RunStore) -> None:
-    describe(store)
-    pods(store, "a")
-    name = names.METRIC_PROCESS_MEMORY_USAGE
-    store.add_metrics([point(name, 1, 5.0), point(name, 1, 7.0, scope=names.SCOPE)])
-    assert lane(store).usage.memory.tolist() == [7.0]
 
 
 def test_tallies_and_lookups_of_the_setting(store: RunStore) -> None:
