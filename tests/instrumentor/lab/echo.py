@@ -32,6 +32,7 @@ class Echo:
     def __init__(self, identity: str) -> None:
         self.identity = identity.encode()
         self.begun: list[str] = []
+        self.arrivals = threading.Semaphore(0)  # one for each handler that has begun
         self.working = threading.Event()  # a handler has begun to work, and waits
         self.release = threading.Event()  # lets the work be done
 
@@ -66,6 +67,7 @@ class Echo:
 
     def _act(self, order: str, context: Any) -> None:
         self.begun.append(order)
+        self.arrivals.release()
         match order:
             case "abort":
                 context.abort(grpc.StatusCode.NOT_FOUND, "not here")
@@ -128,6 +130,7 @@ class Echo:
 
     async def _aio_act(self, order: str, context: Any) -> None:
         self.begun.append(order)
+        self.arrivals.release()
         match order:
             case "abort":
                 await context.abort(grpc.StatusCode.NOT_FOUND, "not here")

@@ -61,14 +61,14 @@ class Telemetry:
         (span,) = self.rpcs(SpanKind.SERVER)
         return span
 
-    def points(self, metric: str) -> list[DataPointT]:
+    def points(self, *metrics: str) -> list[DataPointT]:
         data = self.reader.get_metrics_data()
         return [
             point
             for resource in (data.resource_metrics if data else ())
             for scope in resource.scope_metrics
             for found in scope.metrics
-            if found.name == metric
+            if found.name in metrics
             for point in found.data.data_points
         ]
 

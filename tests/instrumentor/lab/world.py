@@ -82,7 +82,7 @@ class World:
                 await asyncio.to_thread(self.server.stop(GUARD).wait)
             self.server = None
 
-    async def ask(self, kind: str, order: str, timeout: float = GUARD, metadata: Any = None) -> Answer:
+    async def ask(self, kind: str, order: str, timeout: float | None = GUARD, metadata: Any = None) -> Answer:
         if self.client == "aio":
             return await aio_ask(self.channel, kind, order, timeout, metadata)
         return await asyncio.to_thread(sync_ask, self.channel, kind, order, timeout, metadata)
@@ -98,12 +98,12 @@ async def aio_requests(order: str) -> AsyncIterator[bytes]:
     yield b"ok"
 
 
-def aio_start(channel: Any, kind: str, order: str, timeout: float, metadata: Any = None) -> Any:
+def aio_start(channel: Any, kind: str, order: str, timeout: float | None, metadata: Any = None) -> Any:
     request = aio_requests(order) if kind.startswith("stream") else order.encode()
     return getattr(channel, kind)(path(kind))(request, timeout=timeout, metadata=metadata)
 
 
-async def aio_ask(channel: Any, kind: str, order: str, timeout: float, metadata: Any = None) -> Answer:
+async def aio_ask(channel: Any, kind: str, order: str, timeout: float | None, metadata: Any = None) -> Answer:
     call = aio_start(channel, kind, order, timeout, metadata)
     messages = []
     try:
@@ -124,7 +124,7 @@ async def aio_ask(channel: Any, kind: str, order: str, timeout: float, metadata:
     )
 
 
-def sync_ask(channel: Any, kind: str, order: str, timeout: float, metadata: Any = None) -> Answer:
+def sync_ask(channel: Any, kind: str, order: str, timeout: float | None, metadata: Any = None) -> Answer:
     callable_ = getattr(channel, kind)(path(kind))
     messages = []
     try:

@@ -22,8 +22,8 @@ EARLY_SHARE: Final = 0.5
 EARLY_WITHOUT_DEADLINE: Final = 1.0
 """The same in seconds, for an RPC without a deadline."""
 _DEADLINE_REACHED: Final = 0.1
-"""Seconds. A client that gives up at its deadline tells so, and the server's own deadline is a little later:
-by the request's way, and as gRPC rounds the time-out up (by 10 ms at most below 10 s, by 0.1 s below 100 s)."""
+"""Seconds. A client that gives up at its deadline tells so, and the server's own deadline comes a little
+later: by the request's way, and as gRPC rounds time-outs up (by 10 ms below 10 s, by 0.1 s below 100 s)."""
 _NO_DEADLINE: Final = 1e8  # a synchronous server gives some centuries where there is none
 
 
