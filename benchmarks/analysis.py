@@ -7,7 +7,6 @@ memory is the report's, the store is read, measured and written as JSON and HTML
 """
 
 import argparse
-import resource
 import subprocess
 import sys
 import tempfile
@@ -105,7 +104,9 @@ def report(path: Path) -> None:
     began = time.perf_counter()
 
     def tell(step: str) -> None:
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        # Not ru_maxrss: that begins with the memory of the process that started this one.
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+        peak = int(status.partition("VmHWM:")[2].split()[0]) / 1024
         print(f"{step:<22} {time.perf_counter() - began:6.2f} s   peak {peak:6.0f} MiB", flush=True)
 
     from lbstudy.result.build import build  # noqa: PLC0415 - the imports are part of a report's time
