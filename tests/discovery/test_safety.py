@@ -178,7 +178,8 @@ def test_open_channels_go_on_after_the_watch_is_closed(
     assert len(probe.all("update")) == 1
 
 
-def test_what_was_seen_last_is_told_at_exit(probe: Probe, served: str) -> None:
+def test_what_was_seen_last_is_told_at_exit(make_probe: MakeProbe, served: str) -> None:
+    probe = make_probe("--seldom")
     probe.open(served)
     probe.call()
     assert probe.quit() == 0

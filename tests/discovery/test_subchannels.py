@@ -86,6 +86,22 @@ def test_a_stop_of_every_server_and_the_channels_close(
     assert probe.call(1) == ["127.0.71.1"]
 
 
+def test_a_resolution_brings_a_look_at_the_subchannels(
+    make_probe: MakeProbe, dns_server: DnsServer, echo: EchoServers
+) -> None:
+    """So that its cause is known, whatever the time of the last look."""
+    echo.start("127.0.71.1", "127.0.71.2")
+    dns_server.set(NAME, "127.0.71.1", "127.0.71.2")
+    probe = make_probe("--seldom")
+    given = f"dns://127.0.0.1:{dns_server.port}/{NAME}:{echo.port}"
+    probe.open(given, dns_min_time_between_resolutions_ms=100)
+    probe.wait_update()
+    assert set(probe.call(times=20)) == {"127.0.71.1", "127.0.71.2"}
+    since = len(probe.messages)
+    echo.stop("127.0.71.2")
+    assert probe.wait_update(since)["cause"] == "connection_lost"
+
+
 def test_the_applications_own_options_stay() -> None:
     given = [("grpc.enable_channelz", 0), ("grpc.max_channel_trace_event_memory_per_node", 7), ("a", "b")]
     assert channel_options(given) == given

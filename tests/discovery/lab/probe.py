@@ -14,6 +14,7 @@ import threading
 from typing import Any
 
 from grpc_lb_instrumentor.discovery import DiscoveryWatch
+from grpc_lb_instrumentor.discovery.channelz import watcher
 
 _lock = threading.Lock()
 
@@ -32,6 +33,9 @@ class Warn(logging.Handler):
 
 if "--executable" in sys.argv:
     sys.executable = sys.argv[sys.argv.index("--executable") + 1]  # what the tap is started with
+if "--seldom" in sys.argv:  # channelz is not looked at but where something asks for it
+    for interval in ("LIST_INTERVAL", "MOVING_INTERVAL", "SWEEP_INTERVAL", "_YOUNG_INTERVAL"):
+        setattr(watcher, interval, 600.0)
 logging.getLogger("grpc_lb_instrumentor").addHandler(Warn())
 watch = DiscoveryWatch(
     lambda update: tell(update=dataclasses.asdict(update)),
