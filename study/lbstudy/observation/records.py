@@ -4,6 +4,7 @@ Every instant is in seconds since the run's time zero (the instant at which the 
 negative for what came before; every duration is in seconds. ``None`` means: did not happen within the run.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -160,6 +161,23 @@ class Side(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class ForwardedCount:
+    """Spans, or points of metrics, of a whole run that were to go on to a Collector."""
+
+    stored: int  # in the run's own store
+    sent: int  # accepted by the Collector
+    lost: Mapping[str, int]  # cause, in words → how many were not
+
+
+@dataclass(frozen=True, slots=True)
+class Forwarded:
+    """What became of a run's telemetry, that of all settings, on its way to a Collector."""
+
+    spans: ForwardedCount
+    points: ForwardedCount
+
+
+@dataclass(frozen=True, slots=True)
 class Lane:
     """Everything observed of one setting in one run."""
 
@@ -178,3 +196,4 @@ class Lane:
     server_tallies: tuple[ServerTally, ...] = ()
     lookups: tuple[DnsLookup, ...] = ()
     span_refs: dict[int, SpanRef] = field(default_factory=dict)  # of the RPC rows that a report links to
+    forwarded: Forwarded | None = None  # of the whole run; None where nothing was to be forwarded
