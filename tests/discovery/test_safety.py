@@ -178,13 +178,16 @@ def test_open_channels_go_on_after_the_watch_is_closed(
     assert len(probe.all("update")) == 1
 
 
-def test_what_was_seen_last_is_told_at_exit(make_probe: MakeProbe, served: str) -> None:
+def test_what_was_seen_last_is_told_at_exit(make_probe: MakeProbe, served: str, echo: EchoServers) -> None:
     probe = make_probe("--seldom")
     probe.open(served)
-    probe.call()
+    assert probe.call() == ["127.0.71.1"]
+    echo.stop("127.0.71.1")  # within the 30 s after a resolution, so that none brings a look at the channel
+    probe.wait_trace("reporting connectivity state IDLE")
     assert probe.quit() == 0
     assert len(probe.all("update")) == 1
-    assert [event["state"] for event in probe.all("subchannel")][:3] == ["created", "connecting", "ready"]
+    told = [event["state"] for event in probe.all("subchannel")]
+    assert told[:4] == ["created", "connecting", "ready", "idle"]
 
 
 # --- the supervisor by itself ---

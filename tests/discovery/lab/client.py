@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,13 @@ class Probe:
             assert self._news.wait_for(arrived, PATIENCE), f"not told: {self.messages}"
         assert found, f"the probe ended: {self.log.read_text(errors='replace')[-2000:]}"
         return found[0]
+
+    def wait_trace(self, text: str) -> None:
+        """Until gRPC's trace has this text; a file tells nobody that it grows."""
+        end = time.monotonic() + PATIENCE
+        while text not in self.log.read_text(errors="replace"):
+            assert time.monotonic() < end, f"not in the trace: {text}"
+            time.sleep(0.01)
 
     def wait_update(self, since: int = 0, **wanted: object) -> Message:
         message = self.wait(lambda message: _has(message.get("update"), wanted), since)
