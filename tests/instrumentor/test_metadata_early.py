@@ -100,3 +100,24 @@ async def test_a_stream_that_nobody_reads(telemetry: Telemetry) -> None:
     attributes = dict(telemetry.client().attributes or {})
     assert attributes[names.RPC_GRPC_STATUS_CODE] == grpc.StatusCode.CANCELLED.value[0]
     assert {code for code, _ in telemetry.counts(names.METRIC_CLIENT_DURATION)} == {"CANCELLED"}
+
+
+def test_a_stream_that_is_open_when_its_loop_ends(telemetry: Telemetry) -> None:
+    """Its generators are closed then, and nobody tells how the RPC ended."""
+    world = World("aio", "sync")
+    kept = []
+
+    async def leave() -> None:
+        world.connect()
+        call = aio_start(world.channel, "unary_stream", "work@1", None)
+        async for _ in call:
+            break
+        kept.append(call)
+
+    asyncio.run(world.serve())
+    asyncio.run(leave())
+    attributes = dict(telemetry.client().attributes or {})
+    assert attributes[names.SERVER_POD] == POD
+    assert attributes[names.RPC_GRPC_STATUS_CODE] == grpc.StatusCode.CANCELLED.value[0]
+    world.echo.release.set()
+    asyncio.run(world.stop())
