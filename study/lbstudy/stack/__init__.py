@@ -1,0 +1,1 @@
+"""Collector, Jaeger, Prometheus and Grafana from binaries on PATH, with the repository's configuration."""

@@ -1,0 +1,30 @@
+"""What tests of several folders share."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # the parts are a module of the tests
+
+if TYPE_CHECKING:
+    from tests.stack.parts import Stack
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Stack"]:
+    """Collector, Jaeger and Prometheus for tests that tell their data apart by the run's id.
+
+    A test that stops or breaks a part makes a ``tests.stack.parts.Stack`` of its own.
+    """
+    from tests.stack.parts import Stack, need
+
+    need("otelcol", "jaeger", "prometheus")
+    running = Stack(tmp_path_factory.mktemp("stack"))
+    try:
+        running.start()
+        yield running
+    finally:
+        running.close()
