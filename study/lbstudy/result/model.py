@@ -12,6 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 SCHEMA_VERSION: Literal["1"] = "1"
 
+_HTTP = "^https?://[^/]"
+"""A link in the report leads there: never to a script or a file."""
+
 
 class Part(BaseModel):
     """What all parts share: immutable, no unknown keys, finite numbers."""
@@ -400,6 +403,12 @@ class Provenance(Part):
     platform: str
     machine: dict[str, str]
     versions: dict[str, str]
+    jaeger_url: str | None = Field(
+        default=None, pattern=_HTTP, description="where the run's traces can be searched"
+    )
+    prometheus_url: str | None = Field(
+        default=None, pattern=_HTTP, description="where the run's metrics can be queried"
+    )
 
 
 class Result(Part):
