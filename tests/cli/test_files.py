@@ -4,19 +4,25 @@ import errno
 import os
 import resource
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from lbstudy.cli.files import replacing
 
 
-@pytest.fixture
+@contextmanager
 def small_disk() -> Iterator[None]:
-    """Have writes beyond 100 bytes of a file fail, as on a full disk."""
+    """Have writes beyond 100 bytes of a file fail, as on a full disk.
+
+    Only around the write itself: the limit holds for the file that pytest's own report may go to as well.
+    """
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_the_new_content_takes_the_olds_place_at_once(tmp_path: Path) -> None:
@@ -31,12 +37,11 @@ def test_the_new_content_takes_the_olds_place_at_once(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [target]
 
 
-@pytest.mark.usefixtures("small_disk")
 def test_what_cannot_be_written_leaves_the_old_and_an_error_that_names_it(tmp_path: Path) -> None:
     target = tmp_path / "report.html"
     target.write_text("old")
 
-    with pytest.raises(OSError, match="File too large") as caught, replacing(target) as partial:
+    with small_disk(), pytest.raises(OSError, match="File too large") as caught, replacing(target) as partial:
         partial.write_text("x" * 1000)
 
     assert (caught.value.filename, caught.value.errno) == (str(target), errno.EFBIG)
