@@ -52,30 +52,24 @@ def client(target: str) -> None:
     """Call some 80 times a second until stdin ends; print every span as a line."""
     from grpc_lb_instrumentor import GrpcLbInstrumentor  # noqa: PLC0415 - before gRPC is imported
     from opentelemetry import trace  # noqa: PLC0415
-    from opentelemetry.sdk.trace import ReadableSpan, TracerProvider  # noqa: PLC0415
-    from opentelemetry.sdk.trace.export import (  # noqa: PLC0415
-        SimpleSpanProcessor,
-        SpanExporter,
-        SpanExportResult,
+    from opentelemetry.sdk.trace import (  # noqa: PLC0415
+        ReadableSpan,
+        TracerProvider,
     )
 
     lock = threading.Lock()
 
-    class Lines(SpanExporter):
-        def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+    class Lines(sdk.SpanExporter):
+        def export(self, spans: Sequence[ReadableSpan]) -> sdk.SpanExportResult:
             for span in spans:
-                told = {
-                    "name": span.name,
-                    "start": span.start_time,
-                    "end": span.end_time,
-                    **(span.attributes or {}),
-                }
+                times = {"start": span.start_time, "end": span.end_time}
+                told = {"name": span.name, **times, **(span.attributes or {})}
                 with lock:
                     print(json.dumps(told), flush=True)
-            return SpanExportResult.SUCCESS
+            return sdk.SpanExportResult.SUCCESS
 
     provider = TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(Lines()))
+    provider.add_span_processor(sdk.SimpleSpanProcessor(Lines()))
     trace.set_tracer_provider(provider)  # the only one that the upstream client instrumentor knows
     GrpcLbInstrumentor().instrument()
     import grpc  # noqa: PLC0415
