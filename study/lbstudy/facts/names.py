@@ -66,6 +66,17 @@ STORED_POINTS: Final = "lbstudy.stored.metric_points"  # int
 LOST_SPANS: Final = "lbstudy.lost.spans"  # JSON: cause → spans
 LOST_POINTS: Final = "lbstudy.lost.metric_points"  # JSON: cause → points
 
+# --- Metrics of the study itself, while a run goes on; a point has lbstudy.setting ----------------------
+# None has the unit "1": Prometheus would call it a ratio.
+
+METRIC_SERVERS_READY: Final = "lbstudy.servers.ready"  # gauge: servers that are Ready
+METRIC_SERVER_READY: Final = (
+    "lbstudy.server.ready"  # gauge, with server.k8s.pod.name: 1 Ready, 0 not, or gone
+)
+METRIC_SCALE_COMMANDED: Final = "lbstudy.scale.commanded"  # gauge: servers wanted
+METRIC_CHANGE_TIME: Final = "lbstudy.change.time"
+"""gauge, s since the Unix epoch: when a server last entered or left DNS, as a client could notice."""
+
 
 def trace_id(run_id: str) -> str:
     """The trace with a run's facts, 32 hexadecimal digits: known from the run's id, without a search."""

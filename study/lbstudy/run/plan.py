@@ -18,7 +18,7 @@ class RunPlan:
     run_id: str
     seed: int
     command: str  # as the user typed it, for the provenance
-    otlp_endpoint: str | None = None  # also forward telemetry there; not yet
+    otlp_endpoint: str | None = None  # the Collector that gets everything too, by OTLP/gRPC
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,26 +4,48 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from lbstudy.facts.model import RunFacts
 from lbstudy.platform.interface import Change, Platform
 from lbstudy.run.logs import client_tally, server_tally
 from lbstudy.run.plan import RunPlan
 from lbstudy.run.specs import client_deployment, server_deployment
 from lbstudy.store.database import RunStore
+from lbstudy.store.description import RunDescription
 from lbstudy.store.rows import LookupRow
 
 
-async def record(plan: RunPlan, platform: Platform, store: RunStore, changes: Sequence[Change]) -> None:
-    """Add everything to the store. Raises StoreError when it cannot be written."""
-    store.add_changes(changes)
+async def collect(
+    plan: RunPlan, platform: Platform, changes: Sequence[Change], description: RunDescription
+) -> RunFacts:
+    """Gather everything, when all pods have ended."""
+    clients, servers = {}, {}
     for setting in plan.settings:
-        clients = platform.pods(client_deployment(setting.name))
-        tallies = [client_tally(pod, await platform.logs(pod)) for pod in clients]
-        store.add_client_tallies(setting.name, [tally for tally in tallies if tally is not None])
-        servers = platform.pods(server_deployment(setting.name))
-        store.add_server_tallies(
-            setting.name, [server_tally(pod, await platform.logs(pod)) for pod in servers]
-        )
-    store.add_lookups(_lookups(plan.run_dir / "dns.jsonl"))
+        tallies = [
+            client_tally(pod, await platform.logs(pod))
+            for pod in platform.pods(client_deployment(setting.name))
+        ]
+        clients[setting.name] = [tally for tally in tallies if tally is not None]
+        servers[setting.name] = [
+            server_tally(pod, await platform.logs(pod))
+            for pod in platform.pods(server_deployment(setting.name))
+        ]
+    return RunFacts(
+        description=description,
+        changes=tuple(changes),
+        client_tallies=clients,
+        server_tallies=servers,
+        lookups=tuple(_lookups(plan.run_dir / "dns.jsonl")),
+    )
+
+
+def record(facts: RunFacts, store: RunStore) -> None:
+    """Add everything but the description to the store. Raises StoreError when it cannot be written."""
+    store.add_changes(facts.changes)
+    for setting, clients in facts.client_tallies.items():
+        store.add_client_tallies(setting, clients)
+    for setting, servers in facts.server_tallies.items():
+        store.add_server_tallies(setting, servers)
+    store.add_lookups(facts.lookups)
 
 
 def _lookups(log: Path) -> list[LookupRow]:

@@ -8,19 +8,20 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack, closing, suppress
 
 from lbstudy.live.view import View
-from lbstudy.platform.interface import Platform, PlatformError
+from lbstudy.platform.interface import Change, Platform, PlatformError
 from lbstudy.platform.local.platform import LocalPlatform
 from lbstudy.result.build import build
 from lbstudy.result.model import Result
 from lbstudy.run.changes import ChangeLog
 from lbstudy.run.clock import until
 from lbstudy.run.describe import describe
+from lbstudy.run.forwarding import Forwarding
 from lbstudy.run.plan import RunPlan
 from lbstudy.run.progress import Progress
-from lbstudy.run.record import record
+from lbstudy.run.record import collect, record
 from lbstudy.run.specs import client_deployment, client_spec, server_deployment, server_spec
 from lbstudy.store.database import RunStore
-from lbstudy.store.description import write_description
+from lbstudy.store.description import read_description, write_description
 from lbstudy.store.live import Arrivals
 from lbstudy.store.receiver import Receiver
 from lbstudy.store.source import StoreSource
@@ -49,7 +50,8 @@ def run_study(plan: RunPlan, view: View) -> Result:
 async def _run(plan: RunPlan, view: View) -> None:
     loop = asyncio.get_running_loop()
     settings = [setting.name for setting in plan.settings]
-    progress = Progress(view, {server_deployment(name): name for name in settings})
+    servers = {server_deployment(name): name for name in settings}
+    progress = Progress(view, servers)
     title = f"{plan.scenario.name}: {', '.join(settings)} side by side" if len(settings) > 1 else settings[0]
     view.begin(title, settings, plan.scenario.duration)
 
@@ -58,12 +60,20 @@ async def _run(plan: RunPlan, view: View) -> None:
         with suppress(RuntimeError):
             loop.call_soon_threadsafe(progress.arrived, arrived)
 
+    def on_change(change: Change) -> None:
+        progress.changed(change)
+        forwarding.changed(change)
+
     async with AsyncExitStack() as stack:
         store = RunStore.create(plan.run_dir / STORE_FILE)
         stack.callback(store.close)
-        receiver = Receiver(store, on_spans=on_spans)
+        forwarding = Forwarding(plan.otlp_endpoint, plan.run_id, servers, store)
+        stack.callback(forwarding.finish)
+        receiver = Receiver(store, on_spans=on_spans, forward=forwarding.hook)
         endpoint = receiver.start()
         stack.callback(receiver.stop)
+        forwarding.begin(endpoint)
+        stack.callback(forwarding.quieten)
         platform = LocalPlatform(
             plan.run_dir,
             seed=plan.seed,
@@ -71,7 +81,7 @@ async def _run(plan: RunPlan, view: View) -> None:
             ttl=plan.scenario.dns.ttl,
         )
         stack.push_async_callback(platform.aclose)
-        changes = ChangeLog(progress.changed)
+        changes = ChangeLog(on_change)
         begun = time.monotonic()
         await platform.start()
         lead = _lead(time.monotonic() - begun, len(plan.settings))
@@ -84,10 +94,12 @@ async def _run(plan: RunPlan, view: View) -> None:
         await following
         changes.check()
         view.stage("writing the run down")
-        await record(plan, platform, store, changes.seen)
+        facts = await collect(plan, platform, changes.seen, read_description(store))
+        record(facts, store)
         if receiver.failure is not None:
             raise receiver.failure
         emit_changes(StoreSource.of(store), endpoint)
+        forwarding.tell(facts)
 
 
 def _lead(platform_start: float, clients: int) -> float:

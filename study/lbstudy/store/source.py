@@ -23,6 +23,7 @@ from lbstudy.result.model import Provenance
 from lbstudy.store.database import RunStore
 from lbstudy.store.description import DescribedSetting, read_description
 from lbstudy.store.errors import StoreError
+from lbstudy.store.forwarded import read_forwarded
 from lbstudy.store.pods import SeenChange, read_changes
 from lbstudy.store.tables import RPC_SPANS, rpc_table, served_table, span_refs, usage_table
 
@@ -125,6 +126,7 @@ class StoreSource(Source):
             server_tallies=self._server_tallies(setting.name),
             lookups=self._lookups(setting.deployment),
             span_refs=span_refs(self._store, rpcs),
+            forwarded=read_forwarded(self._store),
         )
 
     def _pods(self, setting: DescribedSetting) -> tuple[tuple[ScaleCommand, ...], tuple[PodLife, ...]]:
