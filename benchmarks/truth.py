@@ -52,15 +52,13 @@ def client(target: str) -> None:
     """Call some 80 times a second until stdin ends; print every span as a line."""
     from grpc_lb_instrumentor import GrpcLbInstrumentor  # noqa: PLC0415 - before gRPC is imported
     from opentelemetry import trace  # noqa: PLC0415
-    from opentelemetry.sdk.trace import (  # noqa: PLC0415
-        ReadableSpan,
-        TracerProvider,
-    )
+    from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
+    from opentelemetry.sdk.trace import export as sdk  # noqa: PLC0415
 
     lock = threading.Lock()
 
     class Lines(sdk.SpanExporter):
-        def export(self, spans: Sequence[ReadableSpan]) -> sdk.SpanExportResult:
+        def export(self, spans: Sequence[Any]) -> sdk.SpanExportResult:
             for span in spans:
                 times = {"start": span.start_time, "end": span.end_time}
                 told = {"name": span.name, **times, **(span.attributes or {})}
