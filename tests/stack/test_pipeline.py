@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from tests.stack.parts import GUARD, Stack
 
 
-def get(url: str, **query: str) -> Any:
+def get(url: str, **query: str) -> Any:  # noqa: ANN401 - JSON
     with urllib.request.urlopen(f"{url}?{urllib.parse.urlencode(query)}", timeout=GUARD) as answer:
         return json.load(answer)
 

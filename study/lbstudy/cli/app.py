@@ -13,6 +13,7 @@ import typer
 
 from lbstudy.cli.completion import complete_name, complete_scenario, complete_setting
 from lbstudy.cli.exit_code import ExitCode
+from lbstudy.cli.stack_app import app as stack_app
 
 EXIT_CODES = (
     "[bold]Exit codes[/bold]: 0 done; 1 error, or the run's ledger does not close; 2 options or files that"
@@ -49,6 +50,8 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
+
+app.add_typer(stack_app, name="stack")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output instead of text.")]
 

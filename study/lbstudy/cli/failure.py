@@ -9,6 +9,7 @@ from typing import Protocol, runtime_checkable
 from lbstudy.cli.exit_code import ExitCode
 from lbstudy.config.error import ConfigError, one_line
 from lbstudy.platform.interface import PlatformError
+from lbstudy.stack.errors import StackError, StackVariableError
 
 
 class UsageError(Exception):
@@ -54,11 +55,11 @@ def explain(error: BaseException) -> int:
 
 
 def _line(error: BaseException) -> tuple[str | None, ExitCode]:
-    if isinstance(error, (ConfigError, UsageError)):
+    if isinstance(error, (ConfigError, StackVariableError, UsageError)):
         return str(error), ExitCode.USAGE
     if isinstance(error, _ParserError):
         return _usage_line(error), ExitCode.USAGE
-    if isinstance(error, PlatformError):
+    if isinstance(error, (PlatformError, StackError)):
         return str(error), ExitCode.ERROR
     if isinstance(error, MemoryError):
         return "out of memory", ExitCode.ERROR

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from lbstudy.stack.errors import StackError
+from lbstudy.stack.errors import StackVariableError
 
 HOST = "127.0.0.1"
 """Where everything listens: none of the parts asks who is calling."""
@@ -34,7 +34,7 @@ class Ports:
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Self:
-        """Read the variables that are set; raises StackError for what is no port, or is one twice."""
+        """Read the variables that are set; raises StackVariableError for what is no port, or is one twice."""
         found: dict[str, int] = {}
         for field in dataclasses.fields(cls):
             variable = field.metadata["variable"]
@@ -42,13 +42,13 @@ class Ports:
             if not text:
                 continue
             if not (text.isascii() and text.isdecimal() and 0 < int(text) < 65536):
-                raise StackError(f"{variable}: expected a port, 1 to 65535, found {text!r}")
+                raise StackVariableError(f"{variable}: expected a port, 1 to 65535, found {text!r}")
             found[field.name] = int(text)
         ports = cls(**found)
         seen: dict[int, str] = {}
         for name, port in dataclasses.asdict(ports).items():
             if port in seen:
-                raise StackError(
+                raise StackVariableError(
                     f"port {port} is asked for twice: {_variable(seen[port])}, {_variable(name)}"
                 )
             seen[port] = name
