@@ -38,7 +38,7 @@ Folder = Annotated[
     typer.Option("--dir", metavar="DIR", help="Where the parts keep their data, logs and state."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output instead of text.")]
-_DEFAULT = Path("runs/.stack")
+_DEFAULT = Path("runs/.stack")  # lbstudy.stack.running.DEFAULT_FOLDER, without its imports
 
 
 @app.command(epilog=_EPILOG)

@@ -15,7 +15,6 @@ from lbstudy.stack.ports import Ports, describe
 from lbstudy.stack.process import end, find, start
 from lbstudy.stack.state import Started, State, forget_state, read_state, write_state
 
-DEFAULT_FOLDER = Path("runs/.stack")
 READY_WITHIN = 60.0  # s, for each part
 END_WITHIN = 15.0  # s, before a part is killed: Prometheus closes its blocks, the Collector its queue
 
