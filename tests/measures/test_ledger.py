@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 from lbstudy.measures.ledger import ledger
-from lbstudy.observation.records import DnsLookup, Lane, ServerTally
+from lbstudy.observation.records import DnsLookup, Forwarded, ForwardedCount, Lane, ServerTally
 from lbstudy.result.model import Entry
 
 from tests.measures.lanes import Rpc, lane, pod, rpcs, tally, update
@@ -140,3 +140,27 @@ def test_without_a_log_of_the_dns_server_there_is_no_such_entry() -> None:
     found = ledger(replace(LANE, lookups=()))
     assert found.closes
     assert "resolver updates" not in [entry.name for entry in found.entries]
+
+
+def test_what_was_sent_to_a_collector() -> None:
+    sent = Forwarded(ForwardedCount(30, 30, {}), ForwardedCount(20, 20, {}))
+    found = replace(LANE, forwarded=sent)
+    assert counts(entry(found, "spans to the Collector")) == (30, 30, True)
+    assert counts(entry(found, "metric points to the Collector")) == (20, 20, True)
+    assert ledger(found).closes
+    assert "spans to the Collector" not in {entry.name for entry in ledger(LANE).entries}
+
+
+def test_what_did_not_reach_the_collector_is_told_by_cause_and_leaves_the_ledger_open() -> None:
+    lost = {"queue full": 3, "unavailable at the end": 4, "refused: INTERNAL": 0}
+    found = replace(LANE, forwarded=Forwarded(ForwardedCount(30, 23, lost), ForwardedCount(20, 20, {})))
+    of = entry(found, "spans to the Collector")
+    assert counts(of) == (23, 30, False)
+    assert of.note == "3 lost: queue full; 4 lost: unavailable at the end"
+    assert of.concerns == "copy"
+    assert not ledger(found).closes
+
+
+def test_what_was_never_offered_to_the_collector_leaves_the_ledger_open_too() -> None:
+    found = replace(LANE, forwarded=Forwarded(ForwardedCount(30, 29, {}), ForwardedCount(20, 20, {})))
+    assert counts(entry(found, "spans to the Collector")) == (29, 30, False)

@@ -1,6 +1,6 @@
 from dataclasses import replace
 
-from lbstudy.observation.records import Lane
+from lbstudy.observation.records import Forwarded, ForwardedCount, Lane
 from lbstudy.observation.source import SettingInfo
 from lbstudy.result.build import setting_result
 from lbstudy.result.model import SettingResult
@@ -133,6 +133,21 @@ def test_a_ledger_that_does_not_close_comes_first() -> None:
     )
     assert found.points[0].startswith(
         "The ledger does not close for s: client RPC spans stored 81, RPCs sent 82; client RPC spans with OK"
+    )
+
+
+def test_what_did_not_reach_the_collector_leaves_the_figures_here_whole() -> None:
+    whole = ForwardedCount(9, 9, {})
+    lossy = Forwarded(ForwardedCount(81, 80, {"queue full": 1}), whole)
+    settings = [told(replace(grown([4.0]), forwarded=lossy), name) for name in ("s", "t")]
+    found = verdict(settings)
+    assert found.headline.startswith(
+        "Not all of this run reached the Collector: its figures are whole here, but not in the backends. s: "
+    )
+    # Counted for all settings together, and so told once.
+    assert found.points[0] == (
+        "The ledger does not close for s and t: spans of all settings that the Collector accepted 80,"
+        " spans of all settings stored here 81 (1 lost: queue full)."
     )
 
 

@@ -94,6 +94,7 @@ def _lbstudy(
         "lbstudy run quick --setting stock --out /tmp/first-look",
         "lbstudy run ./mine.toml --setting stock --setting ./keepalive.toml",
         "lbstudy run --json > result.json",
+        "lbstudy run --otlp http://127.0.0.1:4317",
         after=EXIT_CODES,
     ),
 )
@@ -131,6 +132,20 @@ def run(
         int, typer.Option("--seed", min=0, max=2**31 - 1, help="Seeds pod names and the phases of the load.")
     ] = 0,
     as_json: AsJson = False,
+    *,
+    otlp: Annotated[
+        str | None,
+        typer.Option(
+            "--otlp",
+            metavar="ENDPOINT",
+            help="Send everything on to this OpenTelemetry Collector too, by OTLP/gRPC, as"
+            " http://127.0.0.1:4317. Without it: to the stack of [bold]lbstudy stack up[/bold], if that is"
+            " up.",
+        ),
+    ] = None,
+    no_otlp: Annotated[
+        bool, typer.Option("--no-otlp", help="Send nothing on, also when the stack is up.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
     ] = False,
@@ -148,6 +163,8 @@ def run(
             out=out,
             seed=seed,
             as_json=as_json,
+            otlp=otlp,
+            no_otlp=no_otlp,
             dry_run=dry_run,
             plain=plain,
             command=str(context.obj),

@@ -27,6 +27,8 @@ def plan_as_text(plan: RunPlan) -> str:
         f"In all: {planned_rpcs(plan)} RPCs, at most {largest(plan)} servers at a time, seed {plan.seed},"
         f" results in {plan.run_dir}"
     )
+    if plan.otlp_endpoint is not None:
+        lines.append(f"Everything is sent on to the Collector at {plan.otlp_endpoint} too.")
     return "\n".join(lines)
 
 
@@ -42,6 +44,7 @@ def plan_as_json(plan: RunPlan) -> str:
             "rpcs": planned_rpcs(plan),
             "seed": plan.seed,
             "run_dir": str(plan.run_dir),
+            "otlp_endpoint": plan.otlp_endpoint,
         },
         indent=2,
         ensure_ascii=False,

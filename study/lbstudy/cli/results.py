@@ -11,7 +11,7 @@ from lbstudy.cli.files import replacing
 from lbstudy.report.html import render_html
 from lbstudy.report.json import write_json
 from lbstudy.report.terminal import print_summary
-from lbstudy.result.model import Result
+from lbstudy.result.model import Entry, Result
 
 
 def write_results(result: Result, folder: Path) -> None:
@@ -34,15 +34,23 @@ def print_result(result: Result, folder: Path, *, as_json: bool) -> None:
 def exit_code(result: Result) -> ExitCode:
     """Judge the result, saying why where it is not simply done."""
     if not result.ledger_closes:
+        told: set[Entry] = set()
         for setting in result.settings:
             for entry in setting.ledger.entries:
-                if not entry.closes:
-                    say(
-                        f"the ledger of {setting.name} does not close: {entry.name}:"
-                        f" {entry.left_count} ({entry.left}) against {entry.right_count} ({entry.right})"
-                    )
+                # What went to a Collector is counted for all settings together: said once.
+                if not entry.closes and entry not in told:
+                    told.add(entry)
+                    say(_open(setting.name, entry))
         return ExitCode.ERROR
     unmet = [expectation for expectation in result.expectations if not expectation.met]
     for one in unmet:
         say(f"expectation not met: {one.setting}: {one.measure}: expected {one.expected}, found {one.found}")
     return ExitCode.UNMET if unmet else ExitCode.OK
+
+
+def _open(setting: str, entry: Entry) -> str:
+    note = f": {entry.note}" if entry.note else ""
+    return (
+        f"the ledger of {setting} does not close: {entry.name}:"
+        f" {entry.left_count} ({entry.left}) against {entry.right_count} ({entry.right}){note}"
+    )

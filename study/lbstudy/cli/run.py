@@ -9,6 +9,7 @@ from pathlib import Path
 
 import typer
 
+from lbstudy.cli.collector import collector_endpoint
 from lbstudy.cli.exit_code import ExitCode
 from lbstudy.cli.failure import UsageError, say
 from lbstudy.cli.files import RunFolder, default_folder
@@ -30,6 +31,8 @@ class Request:
     out: Path | None
     seed: int
     as_json: bool
+    otlp: str | None  # the Collector's endpoint, as the user gave it
+    no_otlp: bool
     dry_run: bool
     plain: bool
     command: str  # as the user typed it
@@ -63,7 +66,16 @@ def _plan(request: Request) -> RunPlan:
         run_id=f"{datetime.now().astimezone():%Y%m%d-%H%M%S}-{scenario.name}-{secrets.token_hex(3)}",
         seed=request.seed,
         command=request.command,
+        otlp_endpoint=_collector(request),
     )
+
+
+def _collector(request: Request) -> str | None:
+    if request.otlp is None:
+        return None
+    if request.no_otlp:
+        raise UsageError("--otlp and --no-otlp contradict each other")
+    return collector_endpoint(request.otlp)
 
 
 def _require_different_names(settings: Sequence[Setting]) -> None:

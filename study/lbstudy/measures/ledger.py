@@ -2,8 +2,9 @@
 
 Each entry is an equation of counts, and names who counted independently of the telemetry: the client
 program (its own tally), the application (the pod's name in the response message), the servers (their own
-tallies), the DNS server (its own log). An entry that compares several numbers at once (by server) closes only
-when each of them agrees. A run whose ledger does not close shows figures that cannot be trusted.
+tallies), the DNS server (its own log), the Collector (what it accepted). An entry that compares several
+numbers at once (by server) closes only when each of them agrees. A run whose ledger does not close shows
+figures that cannot be trusted; where only what was sent to the Collector is open, those of its backends.
 """
 
 from collections import Counter
@@ -20,11 +21,12 @@ _PROGRAM = "client program"
 _APPLICATION = "client program, by the server's name in the response message"
 _SERVERS = "server programs"
 _DNS = "DNS server's log"
+_COLLECTOR = "Collector, by its answers"
 
 
 def ledger(lane: Lane) -> Ledger:
     """All entries that the run has the counts for."""
-    entries = [*_sent(lane), *_codes(lane), *_servers(lane), *_lookups(lane)]
+    entries = [*_sent(lane), *_codes(lane), *_servers(lane), *_lookups(lane), *_forwarded(lane)]
     return Ledger(entries=entries, closes=all(entry.closes for entry in entries))
 
 
@@ -159,6 +161,30 @@ def _lookups(lane: Lane) -> list[Entry]:
             closes=not match.unseen and not match.made_up,
             note="; ".join(notes),
         )
+    ]
+
+
+def _forwarded(lane: Lane) -> list[Entry]:
+    """What the Collector accepted of the whole run: settings share the way to it.
+
+    OTLP delivers at least once: more than was stored cannot have been accepted, but may be found there.
+    """
+    if lane.forwarded is None:
+        return []
+    counts = {"spans": lane.forwarded.spans, "metric points": lane.forwarded.points}
+    return [
+        Entry(
+            name=f"{what} to the Collector",
+            left=f"{what} of all settings that the Collector accepted",
+            left_count=count.sent,
+            right=f"{what} of all settings stored here",
+            right_count=count.stored,
+            referee=_COLLECTOR,
+            closes=count.sent == count.stored,
+            note="; ".join(f"{lost} lost: {cause}" for cause, lost in count.lost.items() if lost),
+            concerns="copy",
+        )
+        for what, count in counts.items()
     ]
 
 

@@ -341,6 +341,10 @@ class Entry(Part):
     referee: str = Field(description="who counted independently")
     closes: bool
     note: str = ""
+    concerns: Literal["figures", "copy"] = Field(
+        default="figures",
+        description="what is incomplete when it does not close: the figures here, or what a Collector got",
+    )
 
 
 class Ledger(Part):

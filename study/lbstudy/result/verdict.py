@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lbstudy.result.model import Added, Delay, SettingResult, Verdict
+from lbstudy.result.model import Added, Delay, Entry, SettingResult, Verdict
 
 _MOST_NAMED = 3  # settings whose outcomes the headline tells one by one
 
@@ -14,7 +14,7 @@ def verdict(settings: Sequence[SettingResult]) -> Verdict:
     is_open = [setting.name for setting in settings if not setting.ledger.closes]
     points = []
     if is_open:
-        headline = f"The counts of this run do not agree, so its figures cannot be trusted. {headline}"
+        headline = f"{_distrust(settings)} {headline}"
         points.append(f"The ledger does not close for {_and(is_open)}: {_open_entries(settings)}.")
     for setting in settings:
         points.extend(f"{setting.name}: {point}" for point in _points(setting))
@@ -167,11 +167,28 @@ def _fewest_errors(settings: Sequence[SettingResult]) -> str:
     return f"Fewest errors under {best.name}: {_failed(best)}."
 
 
+def _distrust(settings: Sequence[SettingResult]) -> str:
+    """What a ledger that does not close means for the reader."""
+    if any(entry.concerns == "figures" for entry in _all_open(settings)):
+        return "The counts of this run do not agree, so its figures cannot be trusted."
+    return "Not all of this run reached the Collector: its figures are whole here, but not in the backends."
+
+
+def _all_open(settings: Sequence[SettingResult]) -> list[Entry]:
+    return [entry for setting in settings for entry in setting.ledger.entries if not entry.closes]
+
+
 def _open_entries(settings: Sequence[SettingResult]) -> str:
-    entries = [entry for setting in settings for entry in setting.ledger.entries if not entry.closes]
+    # What was sent to a Collector is counted for all settings together, and told by each of them.
+    entries = list(dict.fromkeys(_all_open(settings)))
     return "; ".join(
-        f"{entry.left} {entry.left_count:,}, {entry.right} {entry.right_count:,}" for entry in entries[:3]
+        f"{entry.left} {entry.left_count:,}, {entry.right} {entry.right_count:,}{_note(entry)}"
+        for entry in entries[:3]
     ) + ("; …" if len(entries) > 3 else "")
+
+
+def _note(entry: Entry) -> str:
+    return f" ({entry.note})" if entry.note else ""
 
 
 def _median(ordered: Sequence[float]) -> float:
