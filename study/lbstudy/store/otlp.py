@@ -1,14 +1,12 @@
 """OTLP requests as rows of the store. Nothing is stored here, and no request is waited for.
 
-What RPC spans are asked about is promoted to columns; all other attributes stay together as JSON.
+What RPC spans are asked about is promoted to columns (``spans``); other attributes stay together as JSON.
 """
 
-import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
-from grpc_lb_instrumentor import names
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
@@ -22,15 +20,10 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from lbstudy.observation import attributes
 from lbstudy.store.jsontext import dumps, finite
+from lbstudy.store.resources import Resources
 from lbstudy.store.rows import MetricRow, ResourceRow, SpanRow
-
-_SCHEDULED: Final = names.RPC_REQUEST_METADATA + attributes.METADATA_SCHEDULED
-_KINDS: Final = ("internal", "internal", "server", "client", "producer", "consumer")
-_STATUS: Final = ("unset", "ok", "error")
-_RPC_SERVICE: Final = "rpc.service"  # set by opentelemetry-instrumentation-grpc
-_RPC_SYSTEMS: Final = ("rpc.system", names.RPC_SYSTEM_NAME)
+from lbstudy.store.spans import SeenSpan, span_row
 
 
 @dataclass(slots=True)
@@ -47,8 +40,7 @@ class Decoder:
     """Turns requests into rows; remembers the resources that it has met. For use from many threads."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._resources: dict[str, ResourceRow] = {}
+        self._resources = Resources()
 
     def traces(self, request: ExportTraceServiceRequest) -> Decoded:
         """The rows of a request with spans."""
@@ -73,67 +65,28 @@ class Decoder:
         return decoded
 
     def _resource(self, resource: Resource, decoded: Decoded) -> ResourceRow:
-        values = _attributes(resource.attributes)
-        text = dumps(values)
-        with self._lock:
-            row = self._resources.get(text)
-            if row is None:
-                row = ResourceRow(
-                    len(self._resources) + 1,
-                    str(values.get(attributes.SERVICE_NAME, "")),
-                    _text(values.get(attributes.POD_NAME)),
-                    _text(values.get(attributes.SETTING)),
-                    _text(values.get(attributes.RUN_ID)),
-                    text,
-                )
-                self._resources[text] = row
-                decoded.resources.append(row)
+        row, is_new = self._resources.row(_attributes(resource.attributes))
+        if is_new:
+            decoded.resources.append(row)
         return row
 
 
 def _span(span: Span, resource: ResourceRow, scope: str) -> SpanRow:
-    values = _attributes(span.attributes)
-    code = values.pop(names.RPC_GRPC_STATUS_CODE, None)
-    channel = values.pop(names.CHANNEL_ID, None)
-    scheduled = values.pop(_SCHEDULED, None)
-    return SpanRow(
+    seen = SeenSpan(
         span.trace_id.hex(),
         span.span_id.hex(),
         span.parent_span_id.hex() or None,
         span.name,
-        _KINDS[span.kind] if span.kind < len(_KINDS) else "internal",
+        span.kind,
         span.start_time_unix_nano,
         span.end_time_unix_nano,
-        _STATUS[span.status.code] if span.status.code < len(_STATUS) else "unset",
+        span.status.code,
         span.status.message or None,
-        resource.service,
-        resource.pod,
-        resource.setting,
-        resource.id,
-        scope,
-        _method(values),
-        code if isinstance(code, int) else None,
-        _text(values.pop(names.SERVER_POD, None)),
-        channel if isinstance(channel, int) else None,
-        _scheduled(scheduled),
-        dumps(values),
-        dumps([_event(event) for event in span.events]) if span.events else None,
-        dumps([_link(link) for link in span.links]) if span.links else None,
+        _attributes(span.attributes),
+        [_event(event) for event in span.events],
+        [_link(link) for link in span.links],
     )
-
-
-def _method(values: dict[str, Any]) -> str | None:
-    """The fully qualified method, whether the span follows the old or the stable conventions."""
-    if not any(system in values for system in _RPC_SYSTEMS):
-        return None
-    method = str(values.get(names.RPC_METHOD, ""))
-    service = values.get(_RPC_SERVICE)
-    return f"{service}/{method}" if service and "/" not in method else method
-
-
-def _scheduled(value: object) -> int | None:
-    first = value[0] if isinstance(value, list) and value else value
-    return int(first) if isinstance(first, str) and first.isdecimal() and len(first) < 20 else None
+    return span_row(seen, resource, scope)
 
 
 def _event(event: Span.Event) -> dict[str, Any]:
@@ -278,7 +231,3 @@ def _value(value: AnyValue) -> Any:  # noqa: ANN401 - what JSON can hold
             return found.hex()
         case _:
             return found
-
-
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)
