@@ -154,8 +154,11 @@ async def test_cancelled_by_the_application(world: World, telemetry: Telemetry, 
         await asyncio.to_thread(_cancel_sync, world, kind)
     else:
         call = aio_start(world.channel, kind, _order(kind), GUARD)
-        asking = asyncio.ensure_future(_answers(call, kind))
+        received = asyncio.Event()
+        asking = asyncio.ensure_future(_answers(call, kind, received))
         await asyncio.to_thread(world.echo.working.wait)
+        if kind.endswith("stream"):
+            await received.wait()  # the server works already, the answer before that may still be under way
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
             await asking
@@ -174,12 +177,12 @@ def _order(kind: str) -> str:
     return "work" if kind.endswith("unary") else "work@1"
 
 
-async def _answers(call: Any, kind: str) -> None:
+async def _answers(call: Any, kind: str, received: asyncio.Event) -> None:
     if kind.endswith("unary"):
         await call
     else:
         async for _ in call:
-            pass
+            received.set()
 
 
 def _cancel_sync(world: World, kind: str) -> None:
