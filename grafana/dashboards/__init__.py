@@ -1,0 +1,1 @@
+"""The study's Grafana dashboards as programs: ``python -m grafana.dashboards`` writes grafana/generated."""

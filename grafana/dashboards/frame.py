@@ -1,0 +1,123 @@
+"""What all dashboards share: variables, annotations, links to each other, the order of panels."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from grafana_foundation_sdk.builders.dashboard import (
+    AnnotationQuery,
+    Dashboard,
+    DashboardLink,
+    DatasourceVariable,
+    QueryVariable,
+)
+from grafana_foundation_sdk.cog.builder import Builder
+from grafana_foundation_sdk.models.common import DataSourceRef
+from grafana_foundation_sdk.models.dashboard import Dashboard as DashboardModel
+from grafana_foundation_sdk.models.dashboard import (
+    DashboardCursorSync,
+    DashboardLinkType,
+    Panel,
+    VariableOption,
+    VariableRefresh,
+    VariableSort,
+)
+from lbstudy.searches import promql
+from lbstudy.searches.promql import Scope
+
+TAG: Final = "grpc-lb-study"
+PROMETHEUS: Final = DataSourceRef(type_val="prometheus", uid="${datasource}")
+SCOPE: Final = Scope(
+    run="$run", setting="$setting", server="$server", window="$__rate_interval", whole="$__range"
+)
+"""The dashboards' variables in place of a run's own values."""
+
+_ALL: Final = VariableOption(selected=True, text="All", value="$__all")
+_EVENTS: Final = (
+    # The command as a line; the instants at which DNS changed are told exactly, as the series' value.
+    ("Scale commands", "orange", promql.scale_events(SCOPE), "scale to {{servers}} servers", False),
+    ("DNS changes", "light-blue", promql.dns_changes(SCOPE), "a server entered or left DNS", True),
+)
+
+
+def dashboard(uid: str, title: str, description: str, panels: Sequence[Builder[Panel]]) -> DashboardModel:
+    """A dashboard with the study's variables and annotations."""
+    builder = (
+        Dashboard(title)
+        .uid(uid)
+        .description(description)
+        .tags([TAG])
+        .readonly()
+        .timezone("browser")
+        .time("now-15m", "now")
+        .refresh("5s")
+        .tooltip(DashboardCursorSync.CROSSHAIR)
+        .variables(
+            [
+                DatasourceVariable("datasource").label("Data source").type("prometheus"),
+                _variable("run", "Run", "grpc_lb_resolver_addresses", "lbstudy_run_id")
+                # The newest first: a run's id begins with its date.
+                .sort(VariableSort.ALPHABETICAL_DESC),
+                _choices(
+                    "setting",
+                    "Setting",
+                    'grpc_lb_resolver_addresses{lbstudy_run_id=~"$run"}',
+                    "lbstudy_setting",
+                ),
+                _choices(
+                    "server",
+                    "Server",
+                    'grpc_lb_server_inactivity_age_seconds{lbstudy_run_id=~"$run",lbstudy_setting=~"$setting"}',
+                    "k8s_pod_name",
+                ),
+            ]
+        )
+        .link(
+            DashboardLink("gRPC load balancing")
+            .type(DashboardLinkType.DASHBOARDS)
+            .tags([TAG])
+            .as_dropdown(True)
+            .include_vars(True)
+            .keep_time(True)
+        )
+    )
+    for name, color, expr, title_format, is_exact in _EVENTS:
+        builder.annotation(
+            AnnotationQuery()
+            .name(name)
+            .datasource(PROMETHEUS)
+            .enable(True)
+            .icon_color(color)
+            .expr(expr)
+            .step("1s")
+            .title_format(title_format)
+            .text_format("{{lbstudy_setting}}")
+            .tag_keys("lbstudy_setting")
+            .use_value_for_time(is_exact)
+        )
+    for panel in panels:
+        builder.with_panel(panel)
+    return builder.build()
+
+
+def _variable(name: str, label: str, series: str, of: str) -> QueryVariable:
+    query = f"label_values({series}, {of})"
+    return (
+        QueryVariable(name)
+        .label(label)
+        .datasource(PROMETHEUS)
+        .query({"query": query, "refId": f"variable-{name}"})
+        .definition(query)
+        .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
+    )
+
+
+def _choices(name: str, label: str, series: str, of: str) -> QueryVariable:
+    return (
+        _variable(name, label, series, of)
+        .sort(VariableSort.ALPHABETICAL_ASC)
+        .multi(True)
+        .include_all(True)
+        # Also what has no such label: RPCs that no server answered.
+        .all_value(".*")
+        .current(_ALL)
+    )
