@@ -126,7 +126,7 @@ def _grafana(ports: Ports, files: Path, data: Path) -> Part:
             "GF_PATHS_LOGS": str(folder / "log"),
             "GF_PATHS_PLUGINS": str(folder / "plugins"),
             "GF_PATHS_PROVISIONING": str(files / "grafana" / "provisioning"),
-            "LBSTUDY_GRAFANA_DASHBOARDS": str(files / "grafana" / "dashboards"),
+            "LBSTUDY_GRAFANA_DASHBOARDS": str(files / "grafana" / "generated"),
             "LBSTUDY_JAEGER": f"http://{HOST}:{ports.jaeger}",
             "GF_AUTH_ANONYMOUS_ENABLED": "true",  # on loopback only: whoever is here may look
             "GF_AUTH_ANONYMOUS_ORG_ROLE": "Viewer",
