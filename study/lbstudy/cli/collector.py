@@ -1,15 +1,52 @@
-"""Which Collector a run is sent on to: the one that was asked for."""
+"""Which Collector a run is sent on to: the one that was asked for, or that of the stack that is up."""
 
+import socket
+from typing import Final
 from urllib.parse import urlsplit
 
 from lbstudy.cli.failure import UsageError
+from lbstudy.run.plan import Collector
+from lbstudy.stack.running import running_stack
+
+_PATIENCE: Final = 0.5  # s, for somebody to answer
 
 
-def collector_endpoint(asked: str) -> str:
-    """The endpoint of ``--otlp``, as "http://HOST:PORT" or "https://HOST:PORT".
+def find_collector(asked: str | None, *, refused: bool) -> Collector | None:
+    """The Collector of a run; None when it is sent nowhere.
 
-    Without a scheme it is plain text, as the ports of 4317 are. Raises UsageError for anything else.
+    Args:
+        asked: the endpoint of ``--otlp``.
+        refused: ``--no-otlp``.
+
+    Raises:
+        UsageError: both were given, or the endpoint is none.
     """
+    if refused:
+        if asked is not None:
+            raise UsageError("--otlp and --no-otlp contradict each other")
+        return None
+    endpoint = None if asked is None else _endpoint(asked)
+    stack = running_stack()
+    if stack is not None and endpoint in {None, stack.otlp_grpc}:
+        return Collector(stack.otlp_grpc, stack.jaeger, stack.prometheus)
+    return None if endpoint is None else Collector(endpoint)
+
+
+def notes_of(collector: Collector, *, is_asked_for: bool) -> list[str]:
+    """What the user should know of it before the run."""
+    parts = urlsplit(collector.endpoint)
+    try:
+        with socket.create_connection((str(parts.hostname), parts.port or 0), _PATIENCE):
+            pass
+    except OSError:
+        return [f"nobody answers at {collector.endpoint} yet; what is to be sent there waits"]
+    if is_asked_for:
+        return []
+    return [f"the stack is up: everything is sent to {collector.endpoint} too (not with --no-otlp)"]
+
+
+def _endpoint(asked: str) -> str:
+    """The endpoint as "http://HOST:PORT" or "https://HOST:PORT"; without a scheme it is plain text."""
     text = asked if "://" in asked else f"http://{asked}"
     try:
         parts = urlsplit(text)
@@ -17,6 +54,6 @@ def collector_endpoint(asked: str) -> str:
     except ValueError:
         parts, port = urlsplit(""), None
     is_bare = not (parts.path.strip("/") or parts.query or parts.fragment or parts.username)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or port is None or not is_bare:
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not port or not is_bare:
         raise UsageError(f"--otlp: expected an OTLP/gRPC endpoint as http://127.0.0.1:4317, found {asked!r}")
     return f"{parts.scheme}://{parts.netloc}"

@@ -1,6 +1,7 @@
 """``lbstudy run --dry-run``: a plan as text and as JSON."""
 
 import json
+from dataclasses import asdict
 
 from lbstudy.config.setting import Setting
 from lbstudy.run.plan import Planned, RunPlan, largest, planned_rpcs, timeline
@@ -27,8 +28,8 @@ def plan_as_text(plan: RunPlan) -> str:
         f"In all: {planned_rpcs(plan)} RPCs, at most {largest(plan)} servers at a time, seed {plan.seed},"
         f" results in {plan.run_dir}"
     )
-    if plan.otlp_endpoint is not None:
-        lines.append(f"Everything is sent on to the Collector at {plan.otlp_endpoint} too.")
+    if plan.collector is not None:
+        lines.append(f"Everything is sent on to the Collector at {plan.collector.endpoint} too.")
     return "\n".join(lines)
 
 
@@ -44,7 +45,7 @@ def plan_as_json(plan: RunPlan) -> str:
             "rpcs": planned_rpcs(plan),
             "seed": plan.seed,
             "run_dir": str(plan.run_dir),
-            "otlp_endpoint": plan.otlp_endpoint,
+            "collector": plan.collector and asdict(plan.collector),
         },
         indent=2,
         ensure_ascii=False,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import typer
 
-from lbstudy.cli.collector import collector_endpoint
+from lbstudy.cli.collector import find_collector, notes_of
 from lbstudy.cli.exit_code import ExitCode
 from lbstudy.cli.failure import UsageError, say
 from lbstudy.cli.files import RunFolder, default_folder
@@ -17,7 +17,7 @@ from lbstudy.cli.interrupts import uninterrupted
 from lbstudy.cli.plan_text import plan_as_json, plan_as_text
 from lbstudy.config import Setting, load_scenario, load_setting, notes
 from lbstudy.live.view import View
-from lbstudy.run.plan import RunPlan
+from lbstudy.run.plan import Collector, RunPlan
 
 DEFAULT_SETTINGS = ("stock", "max-age")
 
@@ -45,16 +45,20 @@ def run_scenario(request: Request) -> int:
         ConfigError, UsageError: for files and options that cannot be used.
         PlatformError, StoreError, OSError: for what went wrong in the run.
     """
-    plan = _plan(request)
+    collector = find_collector(request.otlp, refused=request.no_otlp)
+    plan = _plan(request, collector)
     for note in notes(plan.scenario, plan.settings):
         say(f"note: {note}")
+    if collector is not None:
+        for note in notes_of(collector, is_asked_for=request.otlp is not None):
+            say(f"note: {note}")
     if request.dry_run:
         typer.echo(plan_as_json(plan) if request.as_json else plan_as_text(plan))
         return ExitCode.OK
     return _carry_out(plan, request)
 
 
-def _plan(request: Request) -> RunPlan:
+def _plan(request: Request, collector: Collector | None) -> RunPlan:
     scenario = load_scenario(request.scenario)
     settings = [load_setting(name) for name in request.settings or DEFAULT_SETTINGS]
     _require_different_names(settings)
@@ -66,16 +70,8 @@ def _plan(request: Request) -> RunPlan:
         run_id=f"{datetime.now().astimezone():%Y%m%d-%H%M%S}-{scenario.name}-{secrets.token_hex(3)}",
         seed=request.seed,
         command=request.command,
-        otlp_endpoint=_collector(request),
+        collector=collector,
     )
-
-
-def _collector(request: Request) -> str | None:
-    if request.otlp is None:
-        return None
-    if request.no_otlp:
-        raise UsageError("--otlp and --no-otlp contradict each other")
-    return collector_endpoint(request.otlp)
 
 
 def _require_different_names(settings: Sequence[Setting]) -> None:

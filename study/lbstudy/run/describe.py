@@ -43,6 +43,8 @@ def describe(plan: RunPlan, time_zero: float) -> RunDescription:
             platform="local: pods as processes",
             machine=_machine(),
             versions={"python": platform.python_version()} | {name: version(name) for name in _PACKAGES},
+            jaeger_url=plan.collector.jaeger if plan.collector else None,
+            prometheus_url=plan.collector.prometheus if plan.collector else None,
         ),
         settings=[_setting(setting) for setting in plan.settings],
         expectations=[

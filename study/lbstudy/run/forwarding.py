@@ -9,6 +9,7 @@ from lbstudy.facts.otlp import request_of
 from lbstudy.facts.send import send_facts
 from lbstudy.platform.interface import Change
 from lbstudy.run.gauges import Gauges
+from lbstudy.run.plan import Collector
 from lbstudy.store.database import RunStore
 from lbstudy.store.forward import Forwarder, send_last
 from lbstudy.store.forwarded import read_forwarded, write_forwarded
@@ -19,20 +20,20 @@ class Forwarding:
     """What a run does besides when its telemetry is sent on; without a Collector, nothing.
 
     Args:
-        collector: the Collector's OTLP/gRPC endpoint; None: nothing is sent on.
+        collector: where to; None: nothing is sent on.
         run_id: the run.
         settings: the name of a Deployment of servers → its setting.
         store: of the run; open until ``finish`` has been called.
     """
 
     def __init__(
-        self, collector: str | None, run_id: str, settings: Mapping[str, str], store: RunStore
+        self, collector: Collector | None, run_id: str, settings: Mapping[str, str], store: RunStore
     ) -> None:
-        self._collector = collector
+        self._collector = "" if collector is None else collector.endpoint
         self._run_id = run_id
         self._settings = settings
         self._store = store
-        self._forwarder = None if collector is None else Forwarder(collector)
+        self._forwarder = None if collector is None else Forwarder(collector.endpoint)
         self._gauges: Gauges | None = None
         self._receiver = ""
 
@@ -68,7 +69,7 @@ class Forwarding:
 
         The Collector is told the counts too, unless it is not there. Raises StoreError.
         """
-        if self._forwarder is None or self._collector is None:
+        if self._forwarder is None:
             return
         write_forwarded(self._store, self._collector, self._forwarder.close())
         forwarded = read_forwarded(self._store)

@@ -9,6 +9,15 @@ from lbstudy.config.setting import Setting
 
 
 @dataclass(frozen=True, slots=True)
+class Collector:
+    """An OpenTelemetry Collector, and where what it passes on can be looked at, as far as that is known."""
+
+    endpoint: str  # OTLP/gRPC, "http://127.0.0.1:4317"
+    jaeger: str | None = None  # base URLs
+    prometheus: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RunPlan:
     """Everything that a run needs to know."""
 
@@ -18,7 +27,7 @@ class RunPlan:
     run_id: str
     seed: int
     command: str  # as the user typed it, for the provenance
-    otlp_endpoint: str | None = None  # the Collector that gets everything too, by OTLP/gRPC
+    collector: Collector | None = None  # gets everything too
 
 
 @dataclass(frozen=True, slots=True)

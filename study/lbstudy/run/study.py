@@ -67,7 +67,7 @@ async def _run(plan: RunPlan, view: View) -> None:
     async with AsyncExitStack() as stack:
         store = RunStore.create(plan.run_dir / STORE_FILE)
         stack.callback(store.close)
-        forwarding = Forwarding(plan.otlp_endpoint, plan.run_id, servers, store)
+        forwarding = Forwarding(plan.collector, plan.run_id, servers, store)
         stack.callback(forwarding.finish)
         receiver = Receiver(store, on_spans=on_spans, forward=forwarding.hook)
         endpoint = receiver.start()
