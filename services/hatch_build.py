@@ -12,7 +12,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 class GenerateStubs(BuildHookInterface):  # type: ignore[type-arg]  # hatchling documents it without the parameter
     """Runs protoc, for a wheel and for an editable install alike."""
 
-    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002 - hatchling's hook
         """Write greeter_pb2{,_grpc}.py{,i}; raises CalledProcessError when protoc fails."""
         root = Path(self.root)
         proto = root.parent / "proto"

@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
 
+from grpc_lb_instrumentor import names
 from grpc_lb_instrumentor.discovery.channelz.trace import Entered, news, read_subchannel
 from grpc_lb_instrumentor.records import SubchannelEvent, SubchannelState
 
@@ -31,7 +32,6 @@ SWEEP_RATE = 5.0
 """Subchannels read per second at most, in sweeps."""
 TRACE_MEMORY = 16 * 1024
 """Bytes of trace that gRPC keeps of a channel or subchannel: at its default of 4096 a busy one forgets."""
-_ORPHANS = "GRPC_CHANNELZ_MAX_ORPHANED_NODES"
 _YOUNG, _YOUNG_INTERVAL = 1.0, 0.05  # s; a channel that is closed soon must be listed before
 _PENDING_LIMIT = 60.0  # s; a channel that has not shown by then was never made
 _SUBCHANNEL_ID = re.compile(rb'"subchannelId":"(\d+)"')
@@ -45,11 +45,11 @@ _KNOWN = 256  # entries of a trace kept to lay the next reading over; more than 
 def keep_orphans() -> None:
     """Have gRPC keep removed subchannels until they are read. Works only before gRPC is imported.
 
-    Where gRPC was imported earlier (an OTLP/gRPC exporter set up before the instrumentors does that), set
-    GRPC_CHANNELZ_MAX_ORPHANED_NODES=1000 in the process's environment; else a removal is stamped when it is
-    noticed, up to LIST_INTERVAL late, and what came just before it may be lost.
+    ``opentelemetry-instrument`` sees to it (``environment_variables``). Where gRPC was imported earlier all
+    the same, a removal is stamped when it is noticed, up to LIST_INTERVAL late, and what came just before it may
+    be lost, unless GRPC_CHANNELZ_MAX_ORPHANED_NODES=1000 was in the process's environment.
     """
-    os.environ.setdefault(_ORPHANS, "1000")
+    os.environ.setdefault(names.ENV_CHANNELZ_ORPHANS, names.CHANNELZ_ORPHANS)
 
 
 def channel_options(options: Sequence[tuple[str, Any]]) -> list[tuple[str, Any]]:
