@@ -46,7 +46,7 @@ def keep_orphans() -> None:
     """Have gRPC keep removed subchannels until they are read. Works only before gRPC is imported.
 
     ``opentelemetry-instrument`` sees to it (``environment_variables``). Where gRPC was imported earlier all
-    the same, a removal is stamped when it is noticed, up to LIST_INTERVAL late, and what came just before it may
+    the same, a removal is stamped when it is noticed, up to LIST_INTERVAL late, and what came just before may
     be lost, unless GRPC_CHANNELZ_MAX_ORPHANED_NODES=1000 was in the process's environment.
     """
     os.environ.setdefault(names.ENV_CHANNELZ_ORPHANS, names.CHANNELZ_ORPHANS)
