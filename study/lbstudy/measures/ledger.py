@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from lbstudy.measures.codes import OK, count_by_code
+from lbstudy.measures.codes import OK, code_name, count_by_code
 from lbstudy.measures.lookups import match_lookups
 from lbstudy.observation.records import NO_SERVER, Lane
 from lbstudy.result.model import Entry, Ledger
@@ -21,12 +21,20 @@ _PROGRAM = "client program"
 _APPLICATION = "client program, by the server's name in the response message"
 _SERVERS = "server programs"
 _DNS = "DNS server's log"
+_METRICS = "client's metrics, beside its spans"
 _COLLECTOR = "Collector, by its answers"
 
 
 def ledger(lane: Lane) -> Ledger:
     """All entries that the run has the counts for."""
-    entries = [*_sent(lane), *_codes(lane), *_servers(lane), *_lookups(lane), *_forwarded(lane)]
+    entries = [
+        *_sent(lane),
+        *_codes(lane),
+        *_servers(lane),
+        *_metered(lane),
+        *_lookups(lane),
+        *_forwarded(lane),
+    ]
     return Ledger(entries=entries, closes=all(entry.closes for entry in entries))
 
 
@@ -139,6 +147,33 @@ def _answered(lane: Lane, seen: Mapping[str, int], counted: Mapping[str, int], n
     )
 
 
+def _metered(lane: Lane) -> list[Entry]:
+    """The client's spans against its histogram: two ways through the same program, and to two backends."""
+    if lane.metered is None:
+        return []
+    names = {index: name for index, name in enumerate(lane.servers)} | {NO_SERVER: ""}
+    pairs = np.column_stack((lane.rpcs.server, lane.rpcs.code))
+    found, counts = np.unique(pairs, axis=0, return_counts=True)
+    spans = {
+        _pair(names[server], code_name(code)): count
+        for (server, code), count in zip(found.tolist(), counts.tolist(), strict=True)
+    }
+    return [
+        _each(
+            "RPC metrics",
+            "client RPC spans, by server and code",
+            spans,
+            "RPCs in the client's histogram",
+            {_pair(server, code): count for (server, code), count in lane.metered.items() if count},
+            _METRICS,
+        )
+    ]
+
+
+def _pair(server: str, code: str) -> str:
+    return f"{server or 'no server'} {code}"
+
+
 def _lookups(lane: Lane) -> list[Entry]:
     if not lane.lookups:
         return []
@@ -181,7 +216,7 @@ def _forwarded(lane: Lane) -> list[Entry]:
             right_count=count.stored,
             referee=_COLLECTOR,
             closes=count.sent == count.stored,
-            note="; ".join(f"{lost} lost: {cause}" for cause, lost in count.lost.items() if lost),
+            note="; ".join(f"{lost:,} lost: {cause}" for cause, lost in count.lost.items() if lost),
             concerns="copy",
         )
         for what, count in counts.items()

@@ -27,14 +27,14 @@ from lbstudy.store.forward_signal import (
     spans_of,
 )
 
-CLOSE_WITHIN: Final = 4.0
+CLOSE_WITHIN: Final = 3.8
 """s, for which ``close`` goes on trying to send what waits: with all else, a shutdown takes 5 s at most."""
 _LIMIT: Final = 128 * 1024 * 1024  # bytes a signal: some 4 minutes of 1000 spans/s without a Collector
 _BATCH: Final = 2 * 1024 * 1024  # bytes a request: half of what gRPC takes unless told otherwise
 _TIMEOUT: Final = 10.0  # s for a request; a Collector that hangs is tried again
 _FIRST_PAUSE: Final = 0.1  # s before the second try, each later one waits twice as long
 _LONGEST_PAUSE: Final = 1.0
-_CANCELLING: Final = 0.4  # s, for a thread to notice that its request was cancelled
+_CANCELLING: Final = 0.3  # s, for a thread to notice that its request was cancelled
 _LAST: Final = 0.5  # s, for a request of one span
 _OPTIONS: Final = (
     ("grpc.use_local_subchannel_pool", 1),
