@@ -5,6 +5,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 from lbstudy.report.charts import marks, svg, waterfall
+from lbstudy.report.charts.coverage import coverage
 from lbstudy.report.charts.plot import Plot
 from lbstudy.report.charts.scale import Linear, Log, around, from_zero, round_step
 from lbstudy.report.charts.stack import fair_levels, runs, stacked_steps
@@ -20,6 +21,8 @@ from lbstudy.result.model import (
     TimelineEvent,
 )
 from markupsafe import Markup
+
+from tests.report import sample
 
 
 def test_linear_scale() -> None:
@@ -203,3 +206,15 @@ def test_many_clients_show_the_slowest() -> None:
     shown = waterfall.added_waterfall(one.model_copy(update={"clients": views}), Linear(0, 30))
     assert [r.name for r in shown.rows[1:]] == [f"client-{i}" for i in range(14, 20)]
     assert shown.left_out == 14
+
+
+def test_coverage_is_drawn_as_steps_with_gaps() -> None:
+    setting = sample.result().settings[0]
+    # 4 buckets of 1 s: all servers, half of them, nobody Ready, none of them.
+    line = setting.timeline.model_copy(
+        update={"start": 0.0, "bucket": 1.0, "coverage": [1.0, 0.5, None, 0.0]}
+    )
+    drawn = str(coverage(setting.model_copy(update={"timeline": line}), Linear(0, 4)))
+    # 70 px high from 24 px down: 100 % at 24, 50 % at 59, 0 % at 94; x goes from 0 to 1000.
+    (path,) = re.findall(r'd="(M[^"]*)" class="line coverage"', drawn)
+    assert path == "M0,24h0L250,24L250,59L500,59M750,94h0L1000,94"

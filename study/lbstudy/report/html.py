@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from lbstudy.report import figures
 from lbstudy.report.charts import (
+    coverage,
     distribution,
     latency,
     marks,
@@ -60,6 +61,7 @@ class SettingView:
     failed: int
     timeline: Markup
     histograms: list[Histogram]
+    coverage: Markup
     latency_over_time: Markup
     latency_histogram: Markup
     usage: list[tuple[usage.Quantity, Markup]]
@@ -120,6 +122,7 @@ def _views(result: Result) -> list[SettingView]:
                     for phase in setting.phases
                     if phase.index == part.phase
                 ],
+                coverage=coverage.coverage(setting, x),
                 latency_over_time=latency.latency_over_time(setting, x, latencies),
                 latency_histogram=latency.latency_histogram(
                     setting.latency.histogram, setting.name, durations, counts

@@ -74,7 +74,7 @@ def timeline(
         stretched(
             height,
             _ready_area(line, list_plot),
-            list_plot.line(_steps(line, line.addresses), "addresses"),
+            list_plot.line(steps(line, line.addresses), "addresses"),
             stacked_steps(line, palette, request_plot),
             fair_levels(line, request_plot),
         ),
@@ -136,7 +136,8 @@ def _ready_area(line: Timeline, plot: Plot) -> Markup:
     return plot.area(upper, [(x, 0.0) for x, _ in upper], "ready", "Ready servers")
 
 
-def _steps(line: Timeline, values: Sequence[float | None]) -> list[tuple[float, float | None]]:
+def steps(line: Timeline, values: Sequence[float | None]) -> list[tuple[float, float | None]]:
+    """One value a bucket as the corners of a step line; None is a gap."""
     points: list[tuple[float, float | None]] = []
     for i, value in enumerate(values):
         start = line.start + i * line.bucket
