@@ -151,7 +151,7 @@ def _metered(lane: Lane) -> list[Entry]:
     """The client's spans against its histogram: two ways through the same program, and to two backends."""
     if lane.metered is None:
         return []
-    names = {index: name for index, name in enumerate(lane.servers)} | {NO_SERVER: ""}
+    names = dict(enumerate(lane.servers)) | {NO_SERVER: ""}
     pairs = np.column_stack((lane.rpcs.server, lane.rpcs.code))
     found, counts = np.unique(pairs, axis=0, return_counts=True)
     spans = {

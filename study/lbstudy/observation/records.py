@@ -197,3 +197,5 @@ class Lane:
     lookups: tuple[DnsLookup, ...] = ()
     span_refs: dict[int, SpanRef] = field(default_factory=dict)  # of the RPC rows that a report links to
     forwarded: Forwarded | None = None  # of the whole run; None where nothing was to be forwarded
+    metered: Mapping[tuple[str, str], int] | None = None
+    """(server pod or "", code) → RPCs, by the client's rpc.client.call.duration; None: it has none."""

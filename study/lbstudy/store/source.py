@@ -25,7 +25,7 @@ from lbstudy.store.description import DescribedSetting, read_description
 from lbstudy.store.errors import StoreError
 from lbstudy.store.forwarded import read_forwarded
 from lbstudy.store.pods import SeenChange, read_changes
-from lbstudy.store.tables import RPC_SPANS, rpc_table, served_table, span_refs, usage_table
+from lbstudy.store.tables import RPC_SPANS, metered, rpc_table, served_table, span_refs, usage_table
 
 _NANO: Final = 1e9
 
@@ -127,6 +127,7 @@ class StoreSource(Source):
             lookups=self._lookups(setting.deployment),
             span_refs=span_refs(self._store, rpcs),
             forwarded=read_forwarded(self._store),
+            metered=metered(self._store, setting.name),
         )
 
     def _pods(self, setting: DescribedSetting) -> tuple[tuple[ScaleCommand, ...], tuple[PodLife, ...]]:

@@ -71,6 +71,18 @@ FROM exports WINDOW pods AS (PARTITION BY server ORDER BY time_unix_nano)
 ORDER BY time_unix_nano, server
 """
 
+# Of cumulative counters the last value; where a client began anew, that of each time.
+_METERED = """
+WITH last AS (
+    SELECT attributes, max(count) AS count FROM metric_points
+    WHERE setting = $setting AND name = $name AND cumulative
+        AND NOT starts_with(coalesce(attributes->>'$."rpc.method"', ''), 'grpc.')
+    GROUP BY resource, start_unix_nano, attributes
+)
+SELECT coalesce(attributes->>$server, ''), coalesce(attributes->>$code, ''), sum(count)::BIGINT
+FROM last GROUP BY ALL
+"""
+
 
 def rpc_table(
     store: RunStore, setting: str, zero: int, servers: Sequence[str], clients: Sequence[tuple[str, int]]
@@ -132,6 +144,20 @@ def usage_table(store: RunStore, setting: str, zero: int, servers: Sequence[str]
         active=_floats(found["active"]),
         inactivity_age=_floats(found["age"]),
     )
+
+
+def metered(store: RunStore, setting: str) -> dict[tuple[str, str], int] | None:
+    """The client's RPCs of a setting by server and code, as its histogram counted them; None without one."""
+    found = store.query(
+        _METERED,
+        {
+            "setting": setting,
+            "name": names.METRIC_CLIENT_DURATION,
+            "server": f'$."{names.SERVER_POD}"',
+            "code": f'$."{names.RPC_STATUS_CODE}"',
+        },
+    )
+    return {(server, code): count for server, code, count in found} or None
 
 
 def span_refs(store: RunStore, rpcs: RpcTable) -> dict[int, SpanRef]:

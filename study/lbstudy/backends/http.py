@@ -1,0 +1,66 @@
+"""JSON by HTTP GET: the only thing that is asked of a backend."""
+
+import json
+from collections.abc import Mapping
+from http.client import HTTPException
+from typing import Any, Final
+from urllib.error import HTTPError
+from urllib.parse import urlencode, urlsplit
+from urllib.request import ProxyHandler, build_opener
+
+from lbstudy.backends.errors import BackendError
+
+_WITHIN: Final = 60.0  # s without a byte; a guard against a backend that hangs
+# The backends of a study are on this machine or in its cluster: no proxy leads there.
+_opener: Final = build_opener(ProxyHandler({}))
+
+
+class RefusedError(BackendError):
+    """The backend answered with an error of its own."""
+
+    def __init__(self, url: str, status: int, reason: str) -> None:
+        super().__init__(f"{url}: answered with HTTP {status}: {reason}")
+        self.status = status
+        self.reason = reason
+
+
+def base_url(url: str, backend: str) -> str:
+    """The URL without a slash at its end. Raises BackendError when it is none of HTTP."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.netloc:
+        raise BackendError(f"{url}: expected the URL of {backend}, as http://127.0.0.1:9090")
+    return url.rstrip("/")
+
+
+def get_json(base: str, path: str, query: Mapping[str, str]) -> Any:  # noqa: ANN401 - what JSON holds
+    """What a backend answers.
+
+    Raises:
+        RefusedError: it answered with an error.
+        BackendError: it cannot be reached, or what it answered is no JSON.
+    """
+    url = f"{base}{path}?{urlencode(query)}" if query else base + path
+    try:
+        with _opener.open(url, timeout=_WITHIN) as answer:
+            body: bytes = answer.read()
+    except HTTPError as error:
+        with error:
+            raise RefusedError(base, error.code, _reason(error.read())) from error
+    except (OSError, HTTPException) as error:  # URLError is an OSError
+        reason = getattr(error, "reason", None) or error
+        raise BackendError(f"{base}: cannot be reached: {reason}") from error
+    try:
+        return json.loads(body)
+    except ValueError as error:
+        raise BackendError(f"{base}: {path} did not answer with JSON; is that the right URL?") from error
+
+
+def _reason(body: bytes) -> str:
+    """What an error says, as Jaeger (error.message) and Prometheus (error) put it, in one line."""
+    text = body.decode(errors="replace")
+    try:
+        error = json.loads(text)["error"]
+        text = str(error["message"] if isinstance(error, dict) else error)
+    except (ValueError, KeyError, TypeError):
+        pass
+    return " ".join(text.split())[:200]

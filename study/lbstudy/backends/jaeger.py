@@ -1,0 +1,105 @@
+"""Jaeger's query API v3 over HTTP: traces as OTLP JSON.
+
+What its gateway (2.13) does not say: it answers all at once, it knows no paging and no search by attributes,
+the number of traces is ``query.num_traces`` (later ``query.search_depth``) and must be given, and the newest
+are told first. So a search is split into windows of time, each so narrow that all of its traces fit.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from lbstudy.backends.errors import BackendError
+from lbstudy.backends.http import RefusedError, base_url, get_json
+
+Groups = list[dict[str, Any]]
+"""OTLP's resource spans."""
+
+_AT_MOST: Final = 2_000  # traces of an answer: some 7 MB
+_FIRST_WINDOW: Final = 1_000_000_000  # ns
+_NARROWEST: Final = 1_000  # ns
+_GROWTH: Final = 4  # at most, from a window to the next
+_NANO: Final = 1_000_000_000
+
+
+class Jaeger:
+    """A Jaeger.
+
+    Every method raises BackendError when it cannot be asked.
+
+    Args:
+        url: of its query service, "http://127.0.0.1:16686", with its base path if it has one.
+        at_most: traces that are asked for at a time.
+    """
+
+    def __init__(self, url: str, *, at_most: int = _AT_MOST) -> None:
+        self.url = base_url(url, "Jaeger")
+        self._at_most = at_most
+
+    def trace(self, trace_id: str) -> Groups:
+        """A trace; empty when Jaeger does not have it."""
+        return self._get(f"/api/v3/traces/{trace_id}", {"raw_traces": "true"})
+
+    def newest(
+        self, start_unix_nano: int, end_unix_nano: int, *, service: str, operation: str, number: int
+    ) -> Groups:
+        """The newest traces with a span of this operation that starts in this time."""
+        return self._find(start_unix_nano, end_unix_nano, number, service, operation)
+
+    def traces(self, start_unix_nano: int, end_unix_nano: int, *, service: str = "") -> Iterator[Groups]:
+        """All traces with a span (of a service) that starts in this time, some at a time.
+
+        A trace whose spans start in two windows is told twice.
+        """
+        start, width = start_unix_nano, _FIRST_WINDOW
+        while start < end_unix_nano:
+            end = min(start + width, end_unix_nano)
+            groups = self._find(start, end, self._at_most, service)
+            found = _count(groups)
+            if found < self._at_most:
+                yield groups
+                start = end
+                width = width * min(_GROWTH, max(1, self._at_most // (2 * found + 1)))
+            elif end - start <= _NARROWEST:
+                raise BackendError(f"{self.url}: has {found} traces or more at one instant, too many to read")
+            else:
+                width = (end - start) // 2
+
+    def _find(self, start: int, end: int, number: int, service: str = "", operation: str = "") -> Groups:
+        query = {
+            "query.start_time_min": _rfc3339(start),
+            "query.start_time_max": _rfc3339(end),
+            "query.num_traces": str(number),
+            "query.search_depth": str(number),
+            # As they were stored: without the adjustments for people's eyes.
+            "query.raw_traces": "true",
+        }
+        if service:
+            query["query.service_name"] = service
+        if operation:
+            query["query.operation_name"] = operation
+        return self._get("/api/v3/traces", query)
+
+    def _get(self, path: str, query: dict[str, str]) -> Groups:
+        try:
+            answer = get_json(self.url, path, query)
+        except RefusedError as refused:
+            # Nothing found is told as an error.
+            if refused.status == 404 and "found" in refused.reason and "page" not in refused.reason:
+                return []
+            raise
+        try:
+            return list(answer["result"].get("resourceSpans", ()))
+        except (KeyError, TypeError, AttributeError) as error:
+            raise BackendError(f"{self.url}: is no Jaeger with the API v3") from error
+
+
+def _count(groups: Groups) -> int:
+    """How many traces there are; in Jaeger the spans of a resource are those of one trace."""
+    scopes = (scoped for group in groups for scoped in group["scopeSpans"])
+    return len({span["traceId"] for scoped in scopes for span in scoped["spans"][:1]})
+
+
+def _rfc3339(unix_nano: int) -> str:
+    seconds, nanos = divmod(unix_nano, _NANO)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{nanos:09d}Z"
