@@ -11,6 +11,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # the parts are a module of 
 
 if TYPE_CHECKING:
     from tests.stack.parts import Stack
+    from tests.stack.sent import SentRun
 
 
 @pytest.fixture(scope="session")
@@ -28,3 +29,11 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Stack"]:
         yield running
     finally:
         running.close()
+
+
+@pytest.fixture(scope="session")
+def sent_run(stack: "Stack", tmp_path_factory: pytest.TempPathFactory) -> "SentRun":
+    """A run that was sent to the stack, and has arrived there."""
+    from tests.stack.sent import send_run
+
+    return send_run(stack, tmp_path_factory.mktemp("sent"))

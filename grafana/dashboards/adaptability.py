@@ -5,7 +5,7 @@ from lbstudy.searches import promql
 
 from grafana.dashboards import panels
 from grafana.dashboards.frame import SCOPE, dashboard
-from grafana.dashboards.panels import Query
+from grafana.dashboards.panels import BY_SERVER, Query
 
 
 def build() -> Dashboard:
@@ -27,18 +27,25 @@ def build() -> Dashboard:
                 span=panels.WHOLE,
             ),
             panels.lines(
-                "Since the last change of DNS that a client has not seen",
-                "Time since servers last entered or left DNS, while some client has not resolved since; 0"
-                " when all have. What the line reaches before it falls is the time to detect.",
+                "Time to detect, and time to discovery",
+                "Of each server that was added: Ready → the first client's address list that has it, and"
+                " Ready → its first answer. No line: not yet. The instants are those of exports, one a second.",
                 panels.SECONDS,
-                Query(promql.behind_last_change(SCOPE)),
+                Query(promql.time_to_detect(SCOPE), f"detect, {BY_SERVER}"),
+                Query(promql.time_to_discovery(SCOPE), f"discovery, {BY_SERVER}"),
             ),
-            panels.steps(
-                "Ready servers without traffic",
-                "Servers that are Ready and answer no RPC: as long as the line is above 0, the time to"
-                " discovery of a server goes on.",
-                panels.COUNT,
-                Query(promql.ready_without_traffic(SCOPE)),
+            panels.lines(
+                "Ready servers that wait for their first RPC",
+                "For how long. A line that climbs is a server that no client has discovered.",
+                panels.SECONDS,
+                Query(promql.undiscovered(SCOPE), BY_SERVER),
+            ),
+            panels.lines(
+                "Address lists older than the last change",
+                "For how long some client has not resolved since servers last entered or left DNS. No line:"
+                " all have.",
+                panels.SECONDS,
+                Query(promql.stale(SCOPE)),
             ),
             panels.steps(
                 "Resolver updates by outcome",
@@ -58,7 +65,6 @@ def build() -> Dashboard:
                 "Connections that the clients hold to servers.",
                 panels.COUNT,
                 Query(promql.open_connections(SCOPE)),
-                span=panels.WHOLE,
             ),
         ],
     )

@@ -41,16 +41,18 @@ def build() -> Dashboard:
             ),
             panels.lines(
                 "Largest deviation from the fair share",
-                "max |share − fair share| ÷ fair share among the Ready servers. 0 % is even; a Ready server"
-                " without requests makes it at least 100 %.",
+                "Largest |share − fair share| ÷ fair share among the Ready servers. 0 % is even; a Ready"
+                " server without requests makes it at least 100 %.",
                 panels.RATIO,
                 Query(promql.largest_deviation(SCOPE)),
             ),
             panels.lines(
-                "Coverage",
-                "Ready servers that answer RPCs ÷ Ready servers. Below 100 % some servers run for nothing.",
+                "Coverage, and Jain's index",
+                "Coverage: Ready servers that answer RPCs ÷ Ready servers; below 100 % some run for nothing."
+                " Jain's index of the Ready servers' shares: 100 % is even, 1/n is one server only.",
                 panels.RATIO,
-                Query(promql.coverage(SCOPE)),
+                Query(promql.coverage(SCOPE), "coverage, {{lbstudy_setting}}"),
+                Query(promql.jain_index(SCOPE), "Jain, {{lbstudy_setting}}"),
             ),
         ],
     )

@@ -46,7 +46,7 @@ def build() -> Dashboard:
                 "Until the end of the time range; a bar without a name: no server answered. Empty while none"
                 " has failed.",
                 panels.COUNT,
-                promql.errors_by_server(SCOPE),
+                promql.errors_total(SCOPE),
                 "server_k8s_pod_name",
             ),
             panels.steps(

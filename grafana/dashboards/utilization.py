@@ -5,7 +5,7 @@ from lbstudy.searches import promql
 
 from grafana.dashboards import panels
 from grafana.dashboards.frame import SCOPE, dashboard
-from grafana.dashboards.panels import BY_POD, Query
+from grafana.dashboards.panels import BY_POD, BY_SERVER, Query
 
 
 def build() -> Dashboard:
@@ -19,20 +19,20 @@ def build() -> Dashboard:
                 "CPU",
                 "Cores that each server's process uses, user and system time together.",
                 "cores",
-                Query(promql.cpu(SCOPE), BY_POD),
+                Query(promql.cpu(SCOPE), BY_SERVER),
             ),
             panels.lines(
                 "Memory",
                 "Resident memory of each server's process.",
                 panels.BYTES,
-                Query(promql.memory(SCOPE), BY_POD),
+                Query(promql.memory(SCOPE), BY_SERVER),
             ),
             panels.lines(
                 "Inactivity age",
                 "Since each server last finished an RPC, or since its start when it never did. A line that"
                 " climbs is a server that runs for nothing.",
                 panels.SECONDS,
-                Query(promql.inactivity_age(SCOPE), BY_POD),
+                Query(promql.inactivity_age(SCOPE), BY_SERVER),
             ),
             panels.lines(
                 "RPCs in flight",

@@ -1,0 +1,86 @@
+"""Jaeger's searches as the addresses of its web page; the page asks ``/api/traces`` with the same parameters.
+
+A search is for traces of one service within a time, in which one span has all the tags: its own attributes
+or its resource's. Jaeger's HTTP API v3 is no way to these: version 2.13 passes over ``query.attributes``.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlencode
+
+from grpc_lb_instrumentor.names import (
+    RESOLVER_CHANGED,
+    RPC_STATUS_CODE,
+    SERVER_POD,
+    SPAN_RESOLVER_UPDATE,
+)
+
+from lbstudy.observation import attributes
+from lbstudy.result.model import Link
+
+LIMIT: Final = 1500
+"""Traces in one answer: the largest number that Jaeger's page offers."""
+_BEFORE: Final = 120.0  # s before the load starts: clients have resolved by then
+_AFTER: Final = 120.0  # s after its end: servers are removed, the last RPCs end
+
+
+@dataclass(frozen=True, slots=True)
+class Jaeger:
+    """The searches in one run.
+
+    Attributes:
+        base: of Jaeger's page, "http://127.0.0.1:16686".
+        run_id: of the run.
+        zero: its time zero, s since the Unix epoch.
+        duration: of its load, s.
+    """
+
+    base: str
+    run_id: str
+    zero: float
+    duration: float
+
+    def trace(self, link: Link) -> str:
+        """One trace, in which one span is marked."""
+        return f"{self.base.rstrip('/')}/trace/{link.trace_id}?{urlencode({'uiFind': link.span_id})}"
+
+    def rpcs(self, setting: str, server: str) -> str:
+        """RPCs that one server answered."""
+        return self._search(attributes.SERVICE_CLIENT, setting, {SERVER_POD: server})
+
+    def failed(self, setting: str, code: str, server: str | None = None) -> str:
+        """RPCs that ended with this code as the clients saw them; all of them, or one server's."""
+        tags = {RPC_STATUS_CODE: code} | ({SERVER_POD: server} if server else {})
+        return self._search(attributes.SERVICE_CLIENT, setting, tags)
+
+    def updates(self, setting: str, *, only_changed: bool = False) -> str:
+        """Resolver updates; all of them, or those that added or removed an address."""
+        tags = {RESOLVER_CHANGED: "true"} if only_changed else {}
+        return self._search(attributes.SERVICE_CLIENT, setting, tags, operation=SPAN_RESOLVER_UPDATE)
+
+    def added(self, setting: str, server: str) -> str:
+        """The trace of a server's arrival."""
+        return self._search(
+            attributes.SERVICE_STUDY, setting, {SERVER_POD: server}, operation=attributes.SPAN_SERVER_ADDED
+        )
+
+    def removed(self, setting: str, server: str) -> str:
+        """The trace of a server's removal."""
+        return self._search(
+            attributes.SERVICE_STUDY, setting, {SERVER_POD: server}, operation=attributes.SPAN_SERVER_REMOVED
+        )
+
+    def _search(self, service: str, setting: str, tags: Mapping[str, str], operation: str = "") -> str:
+        told = {attributes.RUN_ID: self.run_id, attributes.SETTING: setting, **tags}
+        query: dict[str, str | int] = {
+            "service": service,
+            **({"operation": operation} if operation else {}),
+            "tags": json.dumps(told, separators=(",", ":")),
+            "lookback": "custom",
+            "start": round((self.zero - _BEFORE) * 1e6),  # µs
+            "end": round((self.zero + self.duration + _AFTER) * 1e6),
+            "limit": LIMIT,
+        }
+        return f"{self.base.rstrip('/')}/search?{urlencode(query)}"

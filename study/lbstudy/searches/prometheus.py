@@ -1,0 +1,65 @@
+"""Queries as the addresses of Prometheus' web page (version 3), with a run's time as its graph's."""
+
+import math
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from urllib.parse import urlencode
+
+from lbstudy.searches.promql import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Prometheus:
+    """The queries about one run.
+
+    Attributes:
+        base: of Prometheus' page, "http://127.0.0.1:9090".
+        run_id: of the run.
+        zero: its time zero, s since the Unix epoch.
+        duration: of its load, s.
+    """
+
+    base: str
+    run_id: str
+    zero: float
+    duration: float
+
+    def scope(self, setting: str, server: str = "") -> Scope:
+        """One setting of this run, or one server of it."""
+        return Scope(literal(self.run_id), literal(setting), literal(server), whole=f"{self._range()}s")
+
+    def graph(self, expr: str) -> str:
+        """The query's values over the whole run, second by second."""
+        end = datetime.fromtimestamp(self.zero + self.duration, UTC)
+        query = {
+            "g0.expr": expr,
+            "g0.show_tree": "0",
+            "g0.tab": "graph",
+            "g0.end_input": f"{end:%Y-%m-%d %H:%M:%S}",
+            "g0.range_input": f"{self._range()}s",
+            "g0.res_type": "fixed",
+            "g0.res_step": "1",
+            "g0.display_mode": "lines",
+            "g0.show_exemplars": "1",
+        }
+        return f"{self.base.rstrip('/')}/query?{urlencode(query)}"
+
+    def table(self, expr: str) -> str:
+        """The query's values at the run's end."""
+        end = datetime.fromtimestamp(self.zero + self.duration, UTC)
+        query = {
+            "g0.expr": expr,
+            "g0.show_tree": "0",
+            "g0.tab": "table",
+            "g0.moment_input": f"{end:%Y-%m-%d %H:%M:%S}",
+        }
+        return f"{self.base.rstrip('/')}/query?{urlencode(query)}"
+
+    def _range(self) -> int:
+        return math.ceil(self.duration) + 5
+
+
+def literal(text: str) -> str:
+    """A regular expression that matches this text only, as it stands between PromQL's quotes."""
+    return re.sub(r"([\\.+*?()|\[\]{}^$])", r"\\\\\1", text).replace('"', '\\"')

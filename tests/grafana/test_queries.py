@@ -1,0 +1,191 @@
+"""Every query of every dashboard, asked of a real Prometheus that holds a real run."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.stack.sent import SentRun, get
+
+GENERATED = sorted((Path(__file__).parents[2] / "grafana" / "generated").glob("*.json"))
+LABEL_VALUES = re.compile(r"label_values\((?P<series>.+), *(?P<label>\w+)\)")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One query of one panel."""
+
+    dashboard: str
+    panel: str
+    query: dict[str, Any]
+
+    def __str__(self) -> str:
+        return f"{self.dashboard}: {self.panel}, {self.query['refId']}"
+
+
+def targets() -> Iterator[Target]:
+    for path in GENERATED:
+        for panel in json.loads(path.read_text())["panels"]:
+            for query in panel["targets"]:
+                yield Target(path.stem, panel["title"], query)
+
+
+def filled(expr: str, run: SentRun, setting: str = ".*", server: str = ".*") -> str:
+    """The query as Grafana asks it when these are chosen."""
+    values = {
+        "$__rate_interval": "4s",
+        "$__range": f"{round(run.end - run.zero) + 30}s",
+        "$run": run.run_id,
+        "$setting": setting,
+        "$server": server,
+    }
+    for name, value in values.items():
+        expr = expr.replace(name, value)
+    assert "$" not in expr
+    return expr
+
+
+def ask(run: SentRun, expr: str, *, is_instant: bool = False) -> list[Any]:
+    """The series that have a value, as Grafana gets them."""
+    if is_instant:
+        data = get(f"{run.stack.prometheus}/api/v1/query", query=expr, time=f"{run.end + 5:.3f}")
+    else:
+        data = get(
+            f"{run.stack.prometheus}/api/v1/query_range",
+            query=expr,
+            start=f"{run.zero - 10:.3f}",
+            end=f"{run.end + 5:.3f}",
+            step="1",
+        )
+    found: list[Any] = data["data"]["result"]
+    return [
+        series
+        for series in found
+        if any(number != "NaN" for _, number in series.get("values", [series.get("value", (0, "NaN"))]))
+    ]
+
+
+@pytest.mark.parametrize("target", list(targets()), ids=str)
+def test_every_query_of_every_panel_returns_data(target: Target, sent_run: SentRun) -> None:
+    expr = filled(target.query["expr"], sent_run)
+    assert ask(sent_run, expr, is_instant=bool(target.query.get("instant"))), expr
+
+
+@pytest.mark.parametrize("target", list(targets()), ids=str)
+def test_every_query_is_about_the_run_and_the_setting_that_are_chosen(
+    target: Target, sent_run: SentRun
+) -> None:
+    is_instant = bool(target.query.get("instant"))
+    expr = target.query["expr"]
+    chosen = filled(expr, sent_run, setting=sent_run.result.settings[0].name)
+    found = ask(sent_run, chosen, is_instant=is_instant)
+    settings = {series["metric"].get("lbstudy_setting") for series in found}
+    assert settings <= {sent_run.result.settings[0].name, None}
+    assert not ask(sent_run, filled(expr, sent_run, setting="no-such-setting"), is_instant=is_instant)
+    assert not ask(sent_run, filled(expr.replace("$run", "no-such-run"), sent_run), is_instant=is_instant)
+
+
+def test_what_is_of_single_servers_follows_the_servers_that_are_chosen(sent_run: SentRun) -> None:
+    server = next(iter(sent_run.result.settings[0].distribution.total))
+    followed = 0
+    for target in targets():
+        if "$server" in target.query["expr"]:
+            expr = filled(target.query["expr"], sent_run, server=server)
+            for series in ask(sent_run, expr, is_instant=bool(target.query.get("instant"))):
+                pods = {series["metric"].get(of) for of in ("server_k8s_pod_name", "k8s_pod_name")}
+                assert pods <= {server, None}, target
+                followed += server in pods
+    assert followed
+
+
+def test_the_bars_are_the_counts_of_the_result(sent_run: SentRun) -> None:
+    query = next(t.query for t in targets() if t.panel == "RPCs by server")
+    found = {
+        series["metric"]["server_k8s_pod_name"]: float(series["value"][1])
+        for series in ask(sent_run, filled(query["expr"], sent_run), is_instant=True)
+    }
+    told = {
+        server: float(count)
+        for setting in sent_run.result.settings
+        for server, count in setting.distribution.total.items()
+        if count
+    }
+    assert found == told
+
+
+def test_the_variables_offer_the_run_its_settings_and_all_its_servers(sent_run: SentRun) -> None:
+    for path in GENERATED:
+        offered = {}
+        for variable in json.loads(path.read_text())["templating"]["list"]:
+            if variable["type"] != "query":
+                continue
+            asked = LABEL_VALUES.fullmatch(variable["query"]["query"])
+            assert asked
+            offered[variable["name"]] = set(
+                get(
+                    f"{sent_run.stack.prometheus}/api/v1/label/{asked['label']}/values",
+                    **{
+                        "match[]": filled(asked["series"], sent_run),
+                        "start": f"{sent_run.zero - 10:.3f}",
+                        "end": f"{sent_run.end + 5:.3f}",
+                    },
+                )["data"]
+            )
+        assert sent_run.run_id in offered["run"]
+        assert offered["setting"] == {setting.name for setting in sent_run.result.settings}
+        assert offered["server"] == {s for setting in sent_run.result.settings for s in setting.servers}
+
+
+def test_scale_commands_are_annotated_with_the_number_of_servers(sent_run: SentRun) -> None:
+    setting = sent_run.result.settings[0]
+    for annotation in annotations("Scale commands"):
+        begun = {}
+        for series in ask(sent_run, filled(annotation["expr"], sent_run, setting=setting.name)):
+            assert series["metric"]["lbstudy_setting"] == setting.name
+            for at, _ in series["values"]:
+                begun.setdefault((series["metric"]["servers"], round(float(at))), True)
+        commands = [(str(change.after), change.at + sent_run.zero) for change in setting.adaptability.changes]
+        for servers, at in commands:
+            # From the export that first tells it: within 2 s, and not before.
+            assert any(n == servers and -1 <= told - at <= 3 for n, told in begun), (servers, at, begun)
+
+
+def test_dns_changes_are_annotated_at_their_very_instants(sent_run: SentRun) -> None:
+    setting = sent_run.result.settings[0]
+    kinds = {"published", "unpublished"}
+    real = [e.at + sent_run.zero for e in setting.timeline.events if e.kind in kinds]
+    for annotation in annotations("DNS changes"):
+        assert annotation["useValueForTime"]
+        series = ask(sent_run, filled(annotation["expr"], sent_run, setting=setting.name))
+        told = {float(number) / 1000 for one in series for _, number in one["values"]}
+        assert told
+        for instant in told:
+            assert min(abs(instant - at) for at in real) < 0.002
+
+
+def annotations(name: str) -> Iterator[dict[str, Any]]:
+    for path in GENERATED:
+        yield from (
+            one for one in json.loads(path.read_text())["annotations"]["list"] if one["name"] == name
+        )
+
+
+def test_exemplars_lead_to_traces_that_jaeger_has(sent_run: SentRun) -> None:
+    with_exemplars = [target for target in targets() if target.query.get("exemplar")]
+    assert with_exemplars
+    for target in with_exemplars:
+        found = get(
+            f"{sent_run.stack.prometheus}/api/v1/query_exemplars",
+            query=filled(target.query["expr"], sent_run),
+            start=f"{sent_run.zero - 10:.3f}",
+            end=f"{sent_run.end + 5:.3f}",
+        )["data"]
+        exemplars = [one for series in found for one in series["exemplars"]]
+        assert exemplars, target
+        trace_id = exemplars[0]["labels"]["trace_id"]
+        spans = get(f"{sent_run.stack.jaeger}/api/traces/{trace_id}")["data"][0]["spans"]
+        assert exemplars[0]["labels"]["span_id"] in {span["spanID"] for span in spans}
