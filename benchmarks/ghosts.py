@@ -3,8 +3,7 @@
 A pod is a meter provider that exports each second; its only metric counts its exports, so that each sample
 in Prometheus tells which export it is of. Printed for each way: until when after its end a pod is still in
 the answers of instant queries (a ghost), how far the samples' time stamps are from the exports', how many
-exports
-left no sample, and of how many pods exemplars were kept.
+exports left no sample, and of how many pods exemplars were kept.
 
     PATH=…/otelcol,prometheus:$PATH .venv/bin/python benchmarks/ghosts.py [SECONDS]
 """
