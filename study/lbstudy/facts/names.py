@@ -73,6 +73,8 @@ METRIC_SERVERS_READY: Final = "lbstudy.servers.ready"  # gauge: servers that are
 METRIC_SERVER_READY: Final = (
     "lbstudy.server.ready"  # gauge, with server.k8s.pod.name: 1 Ready, 0 not, or gone
 )
+METRIC_SERVER_READY_TIME: Final = "lbstudy.server.ready.time"
+"""gauge, s since the Unix epoch, with server.k8s.pod.name: when the server became Ready, first."""
 METRIC_SCALE_COMMANDED: Final = "lbstudy.scale.commanded"  # gauge: servers wanted
 METRIC_CHANGE_TIME: Final = "lbstudy.change.time"
 """gauge, s since the Unix epoch: when a server last entered or left DNS, as a client could notice."""

@@ -29,6 +29,7 @@ class Servers:
 
     wanted: int = 0
     ready: dict[str, bool] = field(default_factory=dict)
+    ready_at: dict[str, float] = field(default_factory=dict)  # s since the Unix epoch, the first time
     changed: float | None = None  # s since the Unix epoch
 
     def take(self, change: Change) -> None:
@@ -43,6 +44,7 @@ class Servers:
         match change.kind:
             case ChangeKind.READY:
                 self.ready[change.pod] = True
+                self.ready_at.setdefault(change.pod, change.at / 1e9)
             case ChangeKind.CREATED | ChangeKind.UNREADY | ChangeKind.TERMINATING | ChangeKind.EXITED:
                 self.ready[change.pod] = False
 
@@ -73,6 +75,9 @@ class Gauges:
         )
         meter.create_observable_gauge(
             names.METRIC_SERVER_READY, [self._server_ready], "", "Whether a server is Ready, 1 or 0."
+        )
+        meter.create_observable_gauge(
+            names.METRIC_SERVER_READY_TIME, [self._server_ready_time], "s", "When a server became Ready."
         )
         meter.create_observable_gauge(
             names.METRIC_SCALE_COMMANDED, [self._commanded], "{server}", "Servers that are wanted."
@@ -108,6 +113,14 @@ class Gauges:
                 Observation(int(is_ready), {attributes.SETTING: setting, SERVER_POD: pod})
                 for setting, servers in self._servers.items()
                 for pod, is_ready in servers.ready.items()
+            ]
+
+    def _server_ready_time(self, _: CallbackOptions) -> Iterable[Observation]:
+        with self._lock:
+            return [
+                Observation(at, {attributes.SETTING: setting, SERVER_POD: pod})
+                for setting, servers in self._servers.items()
+                for pod, at in servers.ready_at.items()
             ]
 
     def _commanded(self, _: CallbackOptions) -> Iterable[Observation]:
