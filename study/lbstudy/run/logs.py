@@ -24,12 +24,6 @@ def server_tally(pod: str, log: Path) -> ServerTally:
     return ServerTally(server=pod, by_code=None)
 
 
-def last_error(log: Path) -> str:
-    """Return the last line that a program wrote to its standard error; "" when there is none."""
-    lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
-    return lines[-1] if lines else ""
-
-
 def _events(log: Path) -> Iterator[dict[str, Any]]:
     if not log.exists():
         return
