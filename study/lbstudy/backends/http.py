@@ -18,10 +18,13 @@ _opener: Final = build_opener(ProxyHandler({}))
 class RefusedError(BackendError):
     """The backend answered with an error of its own."""
 
-    def __init__(self, url: str, status: int, reason: str) -> None:
+    def __init__(self, url: str, status: int, body: bytes) -> None:
+        text = body.decode(errors="replace")
+        said = _said(text)
+        reason = " ".join((text if said is None else said).split())[:200]
         super().__init__(f"{url}: answered with HTTP {status}: {reason}")
         self.status = status
-        self.reason = reason
+        self.is_json = said is not None  # it is the backend's own, not that of any web server
 
 
 def base_url(url: str, backend: str) -> str:
@@ -45,7 +48,7 @@ def get_json(base: str, path: str, query: Mapping[str, str]) -> Any:  # noqa: AN
             body: bytes = answer.read()
     except HTTPError as error:
         with error:
-            raise RefusedError(base, error.code, _reason(error.read())) from error
+            raise RefusedError(base, error.code, error.read()) from error
     except (OSError, HTTPException) as error:  # URLError is an OSError
         reason = getattr(error, "reason", None) or error
         raise BackendError(f"{base}: cannot be reached: {reason}") from error
@@ -55,12 +58,10 @@ def get_json(base: str, path: str, query: Mapping[str, str]) -> Any:  # noqa: AN
         raise BackendError(f"{base}: {path} did not answer with JSON; is that the right URL?") from error
 
 
-def _reason(body: bytes) -> str:
-    """What an error says, as Jaeger (error.message) and Prometheus (error) put it, in one line."""
-    text = body.decode(errors="replace")
+def _said(text: str) -> str | None:
+    """What an error says in JSON, as Jaeger (error.message) and Prometheus (error) put it."""
     try:
         error = json.loads(text)["error"]
-        text = str(error["message"] if isinstance(error, dict) else error)
+        return str(error["message"] if isinstance(error, dict) else error)
     except (ValueError, KeyError, TypeError):
-        pass
-    return " ".join(text.split())[:200]
+        return None

@@ -85,9 +85,11 @@ class Jaeger:
             answer = get_json(self.url, path, query)
         except RefusedError as refused:
             # Nothing found is told as an error.
-            if refused.status == 404 and "found" in refused.reason and "page" not in refused.reason:
+            if refused.status != 404:
+                raise
+            if refused.is_json:
                 return []
-            raise
+            raise BackendError(f"{self.url}: is no Jaeger with the API v3") from refused
         try:
             return list(answer["result"].get("resourceSpans", ()))
         except (KeyError, TypeError, AttributeError) as error:

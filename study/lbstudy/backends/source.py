@@ -7,7 +7,6 @@ from typing import Self
 from lbstudy.backends.jaeger import Jaeger
 from lbstudy.backends.prometheus import Prometheus
 from lbstudy.backends.read import ReadRun, read_run
-from lbstudy.backends.runs import latest_run
 from lbstudy.facts import names
 from lbstudy.observation.records import Forwarded, Lane
 from lbstudy.observation.source import Expected, SettingInfo, Source
@@ -32,21 +31,19 @@ class StackSource(Source):
         self._urls = {"jaeger_url": jaeger_url, "prometheus_url": prometheus_url}
 
     @classmethod
-    def read(cls, jaeger_url: str, prometheus_url: str, copy: Path, run_id: str | None = None) -> Self:
+    def read(cls, jaeger: Jaeger, prometheus: Prometheus, run_id: str, copy: Path) -> Self:
         """Read a run.
 
         Args:
-            jaeger_url: of its query service.
-            prometheus_url: of its API.
+            jaeger: has the run's traces.
+            prometheus: has its metrics.
+            run_id: the run; see ``runs.latest_run``.
             copy: where to put the copy, a file that is not there yet.
-            run_id: the run; None: the one whose load started last.
 
         Raises:
             BackendError: a backend cannot be asked, or does not have the run.
             StoreError: the copy cannot be written.
         """
-        jaeger, prometheus = Jaeger(jaeger_url), Prometheus(prometheus_url)
-        run_id = run_id or latest_run(jaeger)
         store = RunStore.create(copy)
         try:
             found = read_run(jaeger, prometheus, run_id, store)

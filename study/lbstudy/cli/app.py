@@ -13,6 +13,7 @@ import typer
 
 from lbstudy.cli.completion import complete_name, complete_scenario, complete_setting
 from lbstudy.cli.exit_code import ExitCode
+from lbstudy.cli.origin import Origin
 from lbstudy.cli.stack_app import app as stack_app
 
 EXIT_CODES = (
@@ -177,21 +178,57 @@ def run(
         "lbstudy report runs/20261123-150000-scale",
         "lbstudy report run.duckdb --out /tmp/again",
         "lbstudy report runs/20261123-150000-scale --json | jq .verdict",
+        "lbstudy report --from stack         the latest run in Jaeger and Prometheus",
         after=EXIT_CODES,
     )
 )
 def report(
-    run: Annotated[Path, typer.Argument(help="A run's folder, or its run.duckdb.", show_default=False)],
+    run: Annotated[
+        Path | None, typer.Argument(help="A run's folder, or its run.duckdb.", show_default=False)
+    ] = None,
     as_json: AsJson = False,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", metavar="DIR", help="Where to write; by default the run's own folder."),
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="DIR",
+            help="Where to write; by default the run's own folder, or runs/<ID> with --from stack.",
+        ),
+    ] = None,
+    origin: Annotated[
+        Origin,
+        typer.Option(
+            "--from",
+            help="Where to read the run: from the store that it wrote, or from Jaeger and Prometheus alone;"
+            " what these have of it is then kept as run.duckdb, too.",
+        ),
+    ] = Origin.STORE,
+    run_id: Annotated[
+        str | None, typer.Option("--run", metavar="ID", help="Which run of the stack; by default the latest.")
+    ] = None,
+    jaeger: Annotated[
+        str | None,
+        typer.Option("--jaeger", metavar="URL", help="Jaeger; by default [bold]lbstudy stack[/bold]'s."),
+    ] = None,
+    prometheus: Annotated[
+        str | None, typer.Option("--prometheus", metavar="URL", help="Prometheus; by default the same.")
     ] = None,
 ) -> int:
-    """Measure a stored run again, and write report.html and result.json anew."""
-    from lbstudy.cli.report import report_run
+    """Measure a run again that has ended, and write report.html and result.json anew."""
+    from lbstudy.cli.report import ReportRequest, report_run
 
-    return report_run(run, out=out, as_json=as_json)
+    return report_run(
+        ReportRequest(
+            run=run,
+            origin=origin,
+            run_id=run_id,
+            jaeger=jaeger,
+            prometheus=prometheus,
+            out=out,
+            as_json=as_json,
+        )
+    )
 
 
 @app.command(

@@ -66,10 +66,12 @@ def _line(error: BaseException) -> tuple[str | None, ExitCode]:
     if isinstance(error, OSError):
         return _os_line(error), ExitCode.ERROR
     # Only here: these bring in DuckDB and the result's models.
+    from lbstudy.backends.errors import BackendError  # noqa: PLC0415
     from lbstudy.report.json import ResultFileError  # noqa: PLC0415
     from lbstudy.store.errors import StoreError  # noqa: PLC0415
 
-    return (str(error) if isinstance(error, (StoreError, ResultFileError)) else None), ExitCode.ERROR
+    told = isinstance(error, (StoreError, BackendError, ResultFileError))
+    return (str(error) if told else None), ExitCode.ERROR
 
 
 def _usage_line(error: _ParserError) -> str:
