@@ -29,7 +29,7 @@ def build() -> Dashboard:
             panels.lines(
                 "Time to detect, and time to discovery",
                 "Of each server that was added: Ready → the first client's address list that has it, and"
-                " Ready → its first answer. No line: not yet. The instants are those of exports, one a second.",
+                " Ready → its first answer. No line: not yet. To a second: that is how often pods export.",
                 panels.SECONDS,
                 Query(promql.time_to_detect(SCOPE), f"detect, {BY_SERVER}"),
                 Query(promql.time_to_discovery(SCOPE), f"discovery, {BY_SERVER}"),

@@ -22,10 +22,11 @@ def build() -> Dashboard:
                 Query(promql.error_ratio(SCOPE)),
             ),
             panels.lines(
-                "Failed RPC/s by code",
-                "As the clients saw them. Empty while none has failed.",
-                panels.PER_SECOND,
-                Query(promql.error_rate_by_code(SCOPE), "{{rpc_response_status_code}}, {{lbstudy_setting}}"),
+                "Failed RPCs by code",
+                "Within the last seconds ($__rate_interval), as the clients saw them. Empty while none has"
+                " failed.",
+                panels.COUNT,
+                Query(promql.errors_by_code(SCOPE), "{{rpc_response_status_code}}, {{lbstudy_setting}}"),
             ),
             panels.bars(
                 "RPCs by code, clients",

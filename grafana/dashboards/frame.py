@@ -96,7 +96,11 @@ def dashboard(uid: str, title: str, description: str, panels: Sequence[Builder[P
         )
     for panel in panels:
         builder.with_panel(panel)
-    return builder.build()
+    built = builder.build()
+    for number, one in enumerate(built.panels or [], start=1):
+        if isinstance(one, Panel):
+            one.id_val = number  # links to a panel name it
+    return built
 
 
 def _variable(name: str, label: str, series: str, of: str) -> QueryVariable:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.stack.sent import SentRun, get
+from tests.stack.sent import ABRUPT, SWIFT, SentRun, get
 
 GENERATED = sorted((Path(__file__).parents[2] / "grafana" / "generated").glob("*.json"))
 LABEL_VALUES = re.compile(r"label_values\((?P<series>.+), *(?P<label>\w+)\)")
@@ -140,18 +140,47 @@ def test_the_variables_offer_the_run_its_settings_and_all_its_servers(sent_run: 
         assert offered["server"] == {s for setting in sent_run.result.settings for s in setting.servers}
 
 
+def highest(run: SentRun, panel: str, setting: str) -> float | None:
+    """The largest value that a panel shows of a setting."""
+    found = [
+        float(number)
+        for target in targets()
+        if target.panel == panel
+        for series in ask(run, filled(target.query["expr"], run, setting=setting))
+        for _, number in series["values"]
+    ]
+    return max(found, default=None)
+
+
+def test_what_failed_and_what_was_not_discovered_is_seen_where_it_happened(sent_run: SentRun) -> None:
+    failed = sum(n for code, n in sent_run.of(ABRUPT).errors.client_by_code.items() if code != "OK")
+    assert failed
+    assert not sum(n for code, n in sent_run.of(SWIFT).errors.client_by_code.items() if code != "OK")
+    assert (highest(sent_run, "Error ratio", ABRUPT) or 0) > 0
+    assert highest(sent_run, "Error ratio", SWIFT) == 0
+    # All at once, when the server is killed.
+    assert highest(sent_run, "Failed RPCs by code", ABRUPT) == failed
+    assert highest(sent_run, "Failed RPCs by code", SWIFT) is None
+
+    assert sent_run.of(ABRUPT).adaptability.undiscovered
+    assert not sent_run.of(SWIFT).adaptability.undiscovered
+    waited = highest(sent_run, "Ready servers that wait for their first RPC", ABRUPT) or 0
+    assert waited > 2  # s: it is Ready for some 4 s
+    assert highest(sent_run, "Time to detect, and time to discovery", ABRUPT) is None
+    assert highest(sent_run, "Time to detect, and time to discovery", SWIFT) is not None
+
+
 def test_scale_commands_are_annotated_with_the_number_of_servers(sent_run: SentRun) -> None:
     setting = sent_run.result.settings[0]
     for annotation in annotations("Scale commands"):
-        begun = {}
+        told: dict[str, list[float]] = {}
         for series in ask(sent_run, filled(annotation["expr"], sent_run, setting=setting.name)):
             assert series["metric"]["lbstudy_setting"] == setting.name
-            for at, _ in series["values"]:
-                begun.setdefault((series["metric"]["servers"], round(float(at))), True)
-        commands = [(str(change.after), change.at + sent_run.zero) for change in setting.adaptability.changes]
-        for servers, at in commands:
-            # From the export that first tells it: within 2 s, and not before.
-            assert any(n == servers and -1 <= told - at <= 3 for n, told in begun), (servers, at, begun)
+            told.setdefault(series["metric"]["servers"], []).extend(float(at) for at, _ in series["values"])
+        # At the first export that tells it; the gauge tells one number at a time.
+        for change in setting.adaptability.changes:
+            first = min(told[str(change.after)])
+            assert -1 < first - (change.at + sent_run.zero) < 3
 
 
 def test_dns_changes_are_annotated_at_their_very_instants(sent_run: SentRun) -> None:
@@ -169,9 +198,7 @@ def test_dns_changes_are_annotated_at_their_very_instants(sent_run: SentRun) -> 
 
 def annotations(name: str) -> Iterator[dict[str, Any]]:
     for path in GENERATED:
-        yield from (
-            one for one in json.loads(path.read_text())["annotations"]["list"] if one["name"] == name
-        )
+        yield from (one for one in json.loads(path.read_text())["annotations"]["list"] if one["name"] == name)
 
 
 def test_exemplars_lead_to_traces_that_jaeger_has(sent_run: SentRun) -> None:

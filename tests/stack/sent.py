@@ -16,7 +16,7 @@ from typing import Any
 
 from lbstudy.config import load_scenario, load_setting
 from lbstudy.live.view import Silent
-from lbstudy.result.model import Result
+from lbstudy.result.model import Result, SettingResult
 from lbstudy.run.plan import Collector, RunPlan
 from lbstudy.run.study import run_study
 
@@ -69,6 +69,9 @@ class SentRun:
     def run_id(self) -> str:
         return self.result.provenance.run_id
 
+    def of(self, setting: str) -> SettingResult:
+        return next(one for one in self.result.settings if one.name == setting)
+
     @property
     def end(self) -> float:
         return self.zero + self.result.provenance.duration
@@ -107,7 +110,7 @@ def _has_arrived(run: SentRun) -> bool:
     changes = sum(len(s.adaptability.added) + len(s.adaptability.removed) for s in run.result.settings)
     return (
         value(run.stack, counted, time.time()) == rpcs
-        and len(traces(run, "greeter-client", {"rpc.system.name": "grpc"})) == rpcs
+        and len(traces(run, "greeter-client", {"rpc.system": "grpc"})) == rpcs
         and len(traces(run, "lbstudy", {"lbstudy.censored": "true"}))
         + len(traces(run, "lbstudy", {"lbstudy.censored": "false"}))
         >= changes
@@ -137,7 +140,7 @@ def eventually(condition: Callable[[], bool]) -> None:
         time.sleep(0.1)
 
 
-def get(url: str, **query: str) -> Any:
+def get(url: str, **query: str) -> Any:  # noqa: ANN401 - what JSON holds
     """The JSON that a part answers."""
     with urllib.request.urlopen(f"{url}?{urllib.parse.urlencode(query)}", timeout=GUARD) as answer:
         return json.load(answer)

@@ -142,9 +142,13 @@ def codes_total(scope: Scope, metric: str = CLIENT) -> str:
     return _sum(f"max_over_time({scope.of_server(f'{metric}_count')}[{scope.whole}])", _SETTING, _CODE)
 
 
-def error_rate_by_code(scope: Scope) -> str:
-    """Failed RPC/s by code. Nothing while none has failed."""
-    return _sum(_rate(scope, scope.of_server(f"{CLIENT}_count", _FAILED)), _SETTING, _CODE)
+def errors_by_code(scope: Scope) -> str:
+    """RPCs that failed within the window, by code. Nothing while none has failed.
+
+    Not by rate(): the first errors of a code make a new series, and rate() sees nothing in its first value.
+    """
+    failed = scope.of_server(f"{CLIENT}_count", _FAILED)
+    return _sum(f"{failed} - ({failed} offset {scope.window} or {failed} * 0)", _SETTING, _CODE)
 
 
 def errors_total(scope: Scope) -> str:
