@@ -4,17 +4,16 @@ from pathlib import Path
 
 from lbstudy.stack.errors import StackError
 
-_INSTALLED = Path(__file__).with_name("files")  # in a wheel; see force-include in pyproject.toml
-_REPOSITORY = Path(__file__).parents[3]  # in an editable installation
+# Links to the repository's folders, which a wheel has as files.
+_FILES = Path(__file__).with_name("files")
 
 
 def configuration_folder() -> Path:
     """Return the folder that holds otel-collector/, jaeger/, prometheus/ and grafana/.
 
     Raises:
-        StackError: this installation has none.
+        StackError: they are not there, as where links cannot be checked out.
     """
-    for folder in (_INSTALLED, _REPOSITORY):
-        if (folder / "otel-collector" / "config.yaml").is_file():
-            return folder
-    raise StackError(f"no configuration of the stack, neither in {_INSTALLED} nor in {_REPOSITORY}")
+    if not (_FILES / "otel-collector" / "config.yaml").is_file():
+        raise StackError(f"no configuration of the stack in {_FILES}")
+    return _FILES
