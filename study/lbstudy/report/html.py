@@ -24,6 +24,7 @@ from lbstudy.report.charts import (
     waterfall,
 )
 from lbstudy.report.comparison import comparison, failed, sent
+from lbstudy.report.links import SettingLinks, links_of
 from lbstudy.report.palette import Palette
 from lbstudy.result.model import PhaseDistribution, Result, SettingResult
 
@@ -68,6 +69,7 @@ class SettingView:
     idle: frozenset[str]
     added: list[waterfall.Waterfall]
     removed: list[waterfall.Waterfall]
+    links: SettingLinks
 
 
 def render_html(result: Result) -> str:
@@ -134,6 +136,7 @@ def _views(result: Result) -> list[SettingView]:
                 idle=frozenset(u.server for u in setting.utilisation.servers if usage.is_idle(u)),
                 added=[waterfall.added_waterfall(a, added) for a in setting.adaptability.added],
                 removed=[waterfall.removed_waterfall(r, removed) for r in setting.adaptability.removed],
+                links=links_of(result.provenance, setting.name),
             )
         )
     return views

@@ -29,30 +29,23 @@ class Prometheus:
         """One setting of this run, or one server of it."""
         return Scope(literal(self.run_id), literal(setting), literal(server), whole=f"{self._range()}s")
 
-    def graph(self, expr: str) -> str:
-        """The query's values over the whole run, second by second."""
+    def graph(self, *exprs: str) -> str:
+        """The queries' values over the whole run, second by second, a graph each."""
         end = datetime.fromtimestamp(self.zero + self.duration, UTC)
         query = {
-            "g0.expr": expr,
-            "g0.show_tree": "0",
-            "g0.tab": "graph",
-            "g0.end_input": f"{end:%Y-%m-%d %H:%M:%S}",
-            "g0.range_input": f"{self._range()}s",
-            "g0.res_type": "fixed",
-            "g0.res_step": "1",
-            "g0.display_mode": "lines",
-            "g0.show_exemplars": "1",
-        }
-        return f"{self.base.rstrip('/')}/query?{urlencode(query)}"
-
-    def table(self, expr: str) -> str:
-        """The query's values at the run's end."""
-        end = datetime.fromtimestamp(self.zero + self.duration, UTC)
-        query = {
-            "g0.expr": expr,
-            "g0.show_tree": "0",
-            "g0.tab": "table",
-            "g0.moment_input": f"{end:%Y-%m-%d %H:%M:%S}",
+            f"g{number}.{name}": value
+            for number, expr in enumerate(exprs)
+            for name, value in (
+                ("expr", expr),
+                ("show_tree", "0"),
+                ("tab", "graph"),
+                ("end_input", f"{end:%Y-%m-%d %H:%M:%S}"),
+                ("range_input", f"{self._range()}s"),
+                ("res_type", "fixed"),
+                ("res_step", "1"),
+                ("display_mode", "lines"),
+                ("show_exemplars", "1"),
+            )
         }
         return f"{self.base.rstrip('/')}/query?{urlencode(query)}"
 

@@ -1,0 +1,114 @@
+"""Where a figure of the report can be looked up, in Jaeger and in Prometheus; nowhere without a stack."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from lbstudy.measures import codes
+from lbstudy.report.charts.usage import CPU, INACTIVITY, MEMORY, Quantity
+from lbstudy.result.model import Link, Provenance
+from lbstudy.searches import promql
+from lbstudy.searches.jaeger import Jaeger
+from lbstudy.searches.prometheus import Prometheus
+from lbstudy.searches.promql import Scope
+from lbstudy.searches.run import jaeger_of, prometheus_of
+
+Query: TypeAlias = Callable[[Scope], str]
+
+_USAGE: dict[Quantity, Query] = {
+    CPU: promql.cpu,
+    MEMORY: promql.memory,
+    INACTIVITY: promql.inactivity_age,
+}
+"""A chart's quantity → its query."""
+
+
+@dataclass(frozen=True, slots=True)
+class SettingLinks:
+    """The links of one setting. A URL is "" where the run was not sent: templates then show no link."""
+
+    setting: str
+    jaeger: Jaeger | None
+    prometheus: Prometheus | None
+
+    # --- Jaeger -----------------------------------------------------------------------------------
+
+    def trace(self, link: Link) -> str:
+        """The trace that holds a span."""
+        return self.jaeger.trace(link) if self.jaeger else ""
+
+    def server(self, name: str) -> str:
+        """The RPCs that a server answered."""
+        return self.jaeger.rpcs(self.setting, name) if self.jaeger else ""
+
+    def failed(self, code: str, server: str = "") -> str:
+        """The RPCs that ended with a code: of all, or of one server."""
+        if self.jaeger is None or code not in codes.NAMES:
+            return ""
+        return self.jaeger.failed(self.setting, code, server or None)
+
+    def updates(self, outcome: str = "") -> str:
+        """The resolver updates, or those that changed the list."""
+        return self.jaeger.updates(self.setting, only_changed=outcome == "changed") if self.jaeger else ""
+
+    def added(self, server: str) -> str:
+        """The trace of a server's arrival."""
+        return self.jaeger.added(self.setting, server) if self.jaeger else ""
+
+    def removed(self, server: str) -> str:
+        """The trace of a server's removal."""
+        return self.jaeger.removed(self.setting, server) if self.jaeger else ""
+
+    # --- Prometheus, a query or a few for each chart ----------------------------------------------
+
+    @property
+    def timeline(self) -> str:
+        """Requests by server, errors, Ready servers, addresses."""
+        return self._graph(promql.request_rate, promql.errors_by_code, promql.servers_ready, promql.addresses)
+
+    @property
+    def distribution(self) -> str:
+        """Shares, and the fair share."""
+        return self._graph(promql.request_share, promql.fair_share, promql.largest_deviation)
+
+    @property
+    def coverage(self) -> str:
+        """Coverage over time."""
+        return self._graph(promql.coverage)
+
+    @property
+    def latency(self) -> str:
+        """Quantiles over time, and the histogram."""
+        if self.prometheus is None:
+            return ""
+        scope = self.prometheus.scope(self.setting)
+        return self.prometheus.graph(
+            promql.latency_quantile(scope, 0.5),
+            promql.latency_quantile(scope, 0.99),
+            promql.latency_buckets(scope),
+        )
+
+    @property
+    def errors(self) -> str:
+        """Error ratio, and failed RPCs by code."""
+        return self._graph(promql.error_ratio, promql.errors_by_code)
+
+    @property
+    def adaptability(self) -> str:
+        """Times to detect and to discovery, and who still waits."""
+        return self._graph(promql.time_to_detect, promql.time_to_discovery, promql.undiscovered)
+
+    def usage(self, quantity: Quantity) -> str:
+        """What a chart of utilization shows."""
+        return self._graph(_USAGE[quantity])
+
+    def _graph(self, *queries: Query) -> str:
+        if self.prometheus is None:
+            return ""
+        scope = self.prometheus.scope(self.setting)
+        return self.prometheus.graph(*(query(scope) for query in queries))
+
+
+def links_of(provenance: Provenance, setting: str) -> SettingLinks:
+    """The links of a setting of this run."""
+    return SettingLinks(setting, jaeger_of(provenance), prometheus_of(provenance))
