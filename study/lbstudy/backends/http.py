@@ -1,9 +1,9 @@
-"""JSON by HTTP GET: the only thing that is asked of a backend."""
+"""HTTP GET: the only thing that is asked of a backend."""
 
 import json
 from collections.abc import Mapping
 from http.client import HTTPException
-from typing import Any, Final
+from typing import Final
 from urllib.error import HTTPError
 from urllib.parse import urlencode, urlsplit
 from urllib.request import ProxyHandler, build_opener
@@ -35,12 +35,12 @@ def base_url(url: str, backend: str) -> str:
     return url.rstrip("/")
 
 
-def get_json(base: str, path: str, query: Mapping[str, str]) -> Any:  # noqa: ANN401 - what JSON holds
+def get(base: str, path: str, query: Mapping[str, str]) -> bytes:
     """What a backend answers.
 
     Raises:
         RefusedError: it answered with an error.
-        BackendError: it cannot be reached, or what it answered is no JSON.
+        BackendError: it cannot be reached.
     """
     url = f"{base}{path}?{urlencode(query)}" if query else base + path
     try:
@@ -52,10 +52,7 @@ def get_json(base: str, path: str, query: Mapping[str, str]) -> Any:  # noqa: AN
     except (OSError, HTTPException) as error:  # URLError is an OSError
         reason = getattr(error, "reason", None) or error
         raise BackendError(f"{base}: cannot be reached: {reason}") from error
-    try:
-        return json.loads(body)
-    except ValueError as error:
-        raise BackendError(f"{base}: {path} did not answer with JSON; is that the right URL?") from error
+    return body
 
 
 def _said(text: str) -> str | None:

@@ -7,18 +7,19 @@ are told first. So a search is split into windows of time, each so narrow that a
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 from lbstudy.backends.errors import BackendError
-from lbstudy.backends.http import RefusedError, base_url, get_json
+from lbstudy.backends.http import RefusedError, base_url, get
+from lbstudy.backends.otlp_json import ResourceSpans, traces_of
 
-Groups = list[dict[str, Any]]
-"""OTLP's resource spans."""
+Groups = list[ResourceSpans]
 
 _AT_MOST: Final = 2_000  # traces of an answer: some 7 MB
 _FIRST_WINDOW: Final = 1_000_000_000  # ns
 _NARROWEST: Final = 1_000  # ns
-_GROWTH: Final = 4  # at most, from a window to the next
+_GROWTH: Final = 8  # at most, from a window to the next
+_FILLED: Final = 0.7  # so much of an answer's room is aimed at
 _NANO: Final = 1_000_000_000
 
 
@@ -55,11 +56,13 @@ class Jaeger:
         while start < end_unix_nano:
             end = min(start + width, end_unix_nano)
             groups = self._find(start, end, self._at_most, service)
-            found = _count(groups)
+            found = len({trace_id for group in groups for trace_id in group.trace_ids()})
             if found < self._at_most:
                 yield groups
+                # The next window is to hold as many traces a second as this one.
+                fitting = _FILLED * self._at_most / found if found else _GROWTH
+                width = max(_NARROWEST, round((end - start) * min(_GROWTH, fitting)))
                 start = end
-                width = width * min(_GROWTH, max(1, self._at_most // (2 * found + 1)))
             elif end - start <= _NARROWEST:
                 raise BackendError(f"{self.url}: has {found} traces or more at one instant, too many to read")
             else:
@@ -82,7 +85,7 @@ class Jaeger:
 
     def _get(self, path: str, query: dict[str, str]) -> Groups:
         try:
-            answer = get_json(self.url, path, query)
+            return traces_of(get(self.url, path, query))
         except RefusedError as refused:
             # Nothing found is told as an error.
             if refused.status != 404:
@@ -90,16 +93,8 @@ class Jaeger:
             if refused.is_json:
                 return []
             raise BackendError(f"{self.url}: is no Jaeger with the API v3") from refused
-        try:
-            return list(answer["result"].get("resourceSpans", ()))
-        except (KeyError, TypeError, AttributeError) as error:
-            raise BackendError(f"{self.url}: is no Jaeger with the API v3") from error
-
-
-def _count(groups: Groups) -> int:
-    """How many traces there are; in Jaeger the spans of a resource are those of one trace."""
-    scopes = (scoped for group in groups for scoped in group["scopeSpans"])
-    return len({span["traceId"] for scoped in scopes for span in scoped["spans"][:1]})
+        except ValueError as error:
+            raise BackendError(f"{self.url}: is no Jaeger with the API v3: {error}") from error
 
 
 def _rfc3339(unix_nano: int) -> str:

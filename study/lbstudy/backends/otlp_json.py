@@ -1,82 +1,185 @@
-"""Spans of OTLP's JSON encoding as plain values. Pure.
+"""OTLP's JSON encoding of spans, as far as a store keeps it.
 
 In it 64-bit integers are text, ids are hexadecimal, bytes are base64, and what is empty is left out
-(https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding).
+(https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding). A run has megabytes of it: it is decoded
+straight into these shapes, and a pod's resource, which Jaeger repeats for each trace, only once.
 """
 
 import base64
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Any, Final
+
+import msgspec
+from msgspec import Raw, Struct
 
 from lbstudy.store.jsontext import finite
 from lbstudy.store.spans import SeenSpan
-
-Json = Mapping[str, Any]
 
 _JAEGERS_OWN: Final = "@jaeger@"
 """Attributes that Jaeger adds itself begin so: a warning where a span starts and ends at one instant."""
 
 
-def seen_spans(group: Json) -> Iterator[tuple[str, SeenSpan]]:
-    """The spans of one resource, each with its instrumentation scope's name."""
-    for scoped in group.get("scopeSpans", ()):
-        scope = scoped.get("scope", {}).get("name", "")
-        for span in scoped.get("spans", ()):
-            yield scope, _span(span)
+class _Json(Struct, rename="camel", frozen=True, gc=False):
+    """These refer to nothing that refers back, so that the garbage collector need not look at them."""
 
 
-def attributes_of(pairs: Iterable[Json]) -> dict[str, Any]:
-    """Attributes as what JSON can hold."""
-    return {pair["key"]: _value(pair.get("value", {})) for pair in pairs}
+class _Value(_Json, frozen=True):
+    string_value: str | None = None
+    int_value: int | None = None
+    bool_value: bool | None = None
+    double_value: float | None = None
+    array_value: "_Values | None" = None
+    kvlist_value: "_Pairs | None" = None
+    bytes_value: str | None = None
 
 
-def _span(span: Json) -> SeenSpan:
-    status = span.get("status", {})
-    values = attributes_of(
-        pair for pair in span.get("attributes", ()) if not pair["key"].startswith(_JAEGERS_OWN)
-    )
+class _Values(_Json, frozen=True):
+    values: list[_Value] = []
+
+
+class _Pair(_Json, frozen=True):
+    key: str
+    value: _Value = _Value()
+
+
+class _Pairs(_Json, frozen=True):
+    values: list[_Pair] = []
+
+
+class _Resource(_Json, frozen=True):
+    attributes: list[_Pair] = []
+
+
+class _Scope(_Json, frozen=True):
+    name: str = ""
+
+
+class _Status(_Json, frozen=True):
+    code: int = 0
+    message: str = ""
+
+
+class _Event(_Json, frozen=True):
+    name: str = ""
+    time_unix_nano: int = 0
+    attributes: list[_Pair] = []
+
+
+class _Link(_Json, frozen=True):
+    trace_id: str
+    span_id: str
+    attributes: list[_Pair] = []
+
+
+class _Span(_Json, frozen=True):
+    trace_id: str
+    span_id: str
+    start_time_unix_nano: int
+    end_time_unix_nano: int
+    name: str = ""
+    kind: int = 0
+    parent_span_id: str = ""
+    status: _Status = _Status()
+    attributes: list[_Pair] = []
+    events: list[_Event] = []
+    links: list[_Link] = []
+
+
+class _ScopeSpans(_Json, frozen=True):
+    scope: _Scope = _Scope()
+    spans: list[_Span] = []
+
+
+class ResourceSpans(_Json, frozen=True):
+    """Spans of one resource."""
+
+    resource: Raw = Raw(b"{}")
+    scope_spans: list[_ScopeSpans] = []
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """The resource's attributes, as what JSON can hold; not to be changed."""
+        return _resource(bytes(self.resource))
+
+    def trace_ids(self) -> Iterator[str]:
+        """The traces of the spans."""
+        return (span.trace_id for scoped in self.scope_spans for span in scoped.spans)
+
+    def spans(self) -> Iterator[tuple[str, SeenSpan]]:
+        """The spans, each with its instrumentation scope's name."""
+        for scoped in self.scope_spans:
+            for span in scoped.spans:
+                yield scoped.scope.name, _seen(span)
+
+
+class _TracesData(_Json, frozen=True):
+    resource_spans: list[ResourceSpans] = []
+
+
+class _Answer(_Json, frozen=True):
+    result: _TracesData
+
+
+# Not strict: a number may be text.
+_answers: Final = msgspec.json.Decoder(_Answer, strict=False)
+_resources: Final = msgspec.json.Decoder(_Resource, strict=False)
+
+
+def traces_of(body: bytes) -> list[ResourceSpans]:
+    """The spans in an answer of Jaeger. Raises ValueError when it is none."""
+    return _answers.decode(body).result.resource_spans
+
+
+@lru_cache(maxsize=4096)
+def _resource(raw: bytes) -> dict[str, Any]:
+    return _attributes(_resources.decode(raw).attributes)
+
+
+def _seen(span: _Span) -> SeenSpan:
     return SeenSpan(
-        trace_id=span["traceId"],
-        span_id=span["spanId"],
-        parent_span_id=span.get("parentSpanId") or None,
-        name=span.get("name", ""),
-        kind=span.get("kind", 0),
-        start_unix_nano=int(span.get("startTimeUnixNano", 0)),
-        end_unix_nano=int(span.get("endTimeUnixNano", 0)),
-        status=status.get("code", 0),
-        status_message=status.get("message") or None,
-        attributes=values,
-        events=[_event(event) for event in span.get("events", ())],
-        links=[_link(link) for link in span.get("links", ())],
+        span.trace_id,
+        span.span_id,
+        span.parent_span_id or None,
+        span.name,
+        span.kind,
+        span.start_time_unix_nano,
+        span.end_time_unix_nano,
+        span.status.code,
+        span.status.message or None,
+        _attributes(span.attributes),
+        [
+            {
+                "name": event.name,
+                "time_unix_nano": event.time_unix_nano,
+                "attributes": _attributes(event.attributes),
+            }
+            for event in span.events
+        ],
+        [
+            {"trace_id": link.trace_id, "span_id": link.span_id, "attributes": _attributes(link.attributes)}
+            for link in span.links
+        ],
     )
 
 
-def _event(event: Json) -> dict[str, Any]:
+def _attributes(pairs: Iterable[_Pair]) -> dict[str, Any]:
+    # Most values are text.
     return {
-        "name": event.get("name", ""),
-        "time_unix_nano": int(event.get("timeUnixNano", 0)),
-        "attributes": attributes_of(event.get("attributes", ())),
+        pair.key: _value(pair.value) if (text := pair.value.string_value) is None else text
+        for pair in pairs
+        if not pair.key.startswith(_JAEGERS_OWN)
     }
 
 
-def _link(link: Json) -> dict[str, Any]:
-    return {
-        "trace_id": link["traceId"],
-        "span_id": link["spanId"],
-        "attributes": attributes_of(link.get("attributes", ())),
-    }
-
-
-def _value(value: Json) -> Any:  # noqa: ANN401 - what JSON holds
-    return next((_READ[kind](found) for kind, found in value.items()), None)
-
-
-_READ: Final[Mapping[str, Callable[[Any], Any]]] = {
-    "stringValue": lambda text: text,
-    "boolValue": lambda truth: truth,
-    "intValue": int,
-    "doubleValue": lambda number: finite(float(number)),  # "NaN" and "Infinity" are text
-    "arrayValue": lambda array: [_value(item) for item in array.get("values", ())],
-    "kvlistValue": lambda pairs: attributes_of(pairs.get("values", ())),
-    "bytesValue": lambda text: base64.b64decode(text).hex(),
-}
+def _value(value: _Value) -> Any:  # noqa: ANN401 - what JSON can hold
+    if value.double_value is not None:
+        return finite(value.double_value)
+    if value.array_value is not None:
+        return [_value(item) for item in value.array_value.values]
+    if value.kvlist_value is not None:
+        return _attributes(value.kvlist_value.values)
+    if value.bytes_value is not None:
+        return base64.b64decode(value.bytes_value).hex()
+    plain = (value.string_value, value.int_value, value.bool_value)
+    return next((found for found in plain if found is not None), None)

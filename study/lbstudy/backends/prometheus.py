@@ -1,11 +1,12 @@
 """Prometheus' HTTP API: the samples of series as they were stored."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from lbstudy.backends.errors import BackendError
-from lbstudy.backends.http import base_url, get_json
+from lbstudy.backends.http import base_url, get
 
 _WINDOW: Final = 900.0  # s of samples in one answer
 
@@ -48,10 +49,10 @@ class Prometheus:
 
     def query(self, expression: str, at: float) -> list[dict[str, Any]]:
         """The result of an instant query, as the API gives it."""
-        answer = get_json(self.url, "/api/v1/query", {"query": expression, "time": f"{at:.3f}"})
+        body = get(self.url, "/api/v1/query", {"query": expression, "time": f"{at:.3f}"})
         try:
-            return list(answer["data"]["result"])
-        except (KeyError, TypeError) as error:
+            return list(json.loads(body)["data"]["result"])
+        except (ValueError, KeyError, TypeError) as error:
             raise BackendError(f"{self.url}: is no Prometheus") from error
 
 

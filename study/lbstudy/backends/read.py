@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from lbstudy.backends.jaeger import Groups, Jaeger
+from lbstudy.backends.ahead import ahead
+from lbstudy.backends.jaeger import Jaeger
 from lbstudy.backends.metrics import rows, selector
-from lbstudy.backends.otlp_json import attributes_of, seen_spans
+from lbstudy.backends.otlp_json import ResourceSpans
 from lbstudy.backends.prometheus import Prometheus
 from lbstudy.backends.runs import read_facts
 from lbstudy.facts.model import RunFacts
@@ -48,7 +49,7 @@ def read_run(jaeger: Jaeger, prometheus: Prometheus, run_id: str, store: RunStor
     start, end = _time(facts)
     resources = Resources()
     spans = _Spans(run_id, store, resources)
-    for groups in jaeger.traces(start, end):
+    for groups in ahead(jaeger.traces(start, end)):
         spans.add(groups)
     samples = _add_metrics(prometheus, selector(run_id), (start, end), store, resources)
     return ReadRun(run_id, spans.count, samples, forwarded)
@@ -75,18 +76,17 @@ class _Spans:
     def count(self) -> int:
         return len(self._seen)
 
-    def add(self, groups: Groups) -> None:
+    def add(self, groups: Iterable[ResourceSpans]) -> None:
         """Store those of the run that are not there yet."""
         new: list[ResourceRow] = []
         spans: list[SpanRow] = []
         for group in groups:
-            values = attributes_of(group["resource"].get("attributes", ()))
-            if values.get(attributes.RUN_ID) != self._run_id:
+            if group.attributes.get(attributes.RUN_ID) != self._run_id:
                 continue
-            resource, is_new = self._resources.row(values)
+            resource, is_new = self._resources.row(group.attributes)
             if is_new:
                 new.append(resource)
-            for scope, span in seen_spans(group):
+            for scope, span in group.spans():
                 key = span.trace_id + span.span_id
                 if key not in self._seen:
                     self._seen.add(key)

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import Final
 
 from lbstudy.backends.errors import BackendError
-from lbstudy.backends.jaeger import Groups, Jaeger
-from lbstudy.backends.otlp_json import attributes_of, seen_spans
+from lbstudy.backends.jaeger import Jaeger
+from lbstudy.backends.otlp_json import ResourceSpans
 from lbstudy.facts import names
 from lbstudy.facts.decode import decode, decode_forwarded
 from lbstudy.facts.model import FactsError, FactSpan, RunFacts
@@ -43,11 +43,11 @@ def read_facts(jaeger: Jaeger, run_id: str) -> tuple[RunFacts, Forwarded | None]
         raise BackendError(f"{jaeger.url}: run {run_id}: {error}") from error
 
 
-def _fact_spans(groups: Groups, run_id: str) -> Iterable[FactSpan]:
+def _fact_spans(groups: Iterable[ResourceSpans], run_id: str) -> Iterable[FactSpan]:
     for group in groups:
-        if attributes_of(group["resource"].get("attributes", ())).get(attributes.RUN_ID) != run_id:
+        if group.attributes.get(attributes.RUN_ID) != run_id:
             continue
-        for _, span in seen_spans(group):
+        for _, span in group.spans():
             yield FactSpan(
                 span.name,
                 span.trace_id,
@@ -72,7 +72,7 @@ def _runs(jaeger: Jaeger) -> list[tuple[int, str]]:
     found = {
         (span.start_unix_nano, str(span.attributes[attributes.RUN_ID]))
         for group in groups
-        for _, span in seen_spans(group)
+        for _, span in group.spans()
         if span.name == names.SPAN_RUN
     }
     return sorted(found, reverse=True)
