@@ -9,6 +9,7 @@ from opentelemetry.metrics import Meter
 from opentelemetry.util.types import AttributeValue
 
 from grpc_lb_instrumentor import names
+from grpc_lb_instrumentor.rpc.points import Point
 
 _CACHED_SETS: Final = 4096  # pods come and go: the cache is emptied when so many attribute sets were seen
 
@@ -29,7 +30,7 @@ SERVER_ERRORS: Final = frozenset(
 class Durations:
     """One of the two histograms, in seconds."""
 
-    __slots__ = ("_attributes", "_errors", "_histogram")
+    __slots__ = ("_errors", "_histogram", "_points")
 
     def __init__(self, meter: Meter, name: str, errors: frozenset[grpc.StatusCode]) -> None:
         """Create the histogram ``name``; codes in ``errors`` get an ``error.type``."""
@@ -40,7 +41,7 @@ class Durations:
             explicit_bucket_boundaries_advisory=names.DURATION_BUCKETS,
         )
         self._errors = errors
-        self._attributes: dict[tuple[str, grpc.StatusCode, str | None], Mapping[str, AttributeValue]] = {}
+        self._points: dict[tuple[str, grpc.StatusCode, str | None], Point] = {}
 
     def record(
         self,
@@ -52,12 +53,12 @@ class Durations:
     ) -> None:
         """Record one RPC of ``path``, "/pkg.Service/Method"; ``context`` is its span's, None: the current."""
         key = (path, code, pod)
-        attributes = self._attributes.get(key)
-        if attributes is None:
-            if len(self._attributes) >= _CACHED_SETS:
-                self._attributes.clear()
-            attributes = self._attributes[key] = self._describe(path, code, pod)
-        self._histogram.record(seconds, attributes, context)
+        point = self._points.get(key)
+        if point is None:
+            if len(self._points) >= _CACHED_SETS:
+                self._points.clear()
+            point = self._points[key] = Point(self._histogram, self._describe(path, code, pod))
+        point.record(seconds, context)
 
     def _describe(self, path: str, code: grpc.StatusCode, pod: str | None) -> Mapping[str, AttributeValue]:
         attributes: dict[str, AttributeValue] = {
