@@ -1,6 +1,6 @@
 """The metadata by which a server tells its pod's name to a client that asks: pure functions."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from grpc_lb_instrumentor import names
@@ -11,13 +11,9 @@ Pairs = tuple[Pair, ...]
 ASK: Final[Pair] = (names.METADATA_ASK, "1")
 
 
-def asks(metadata: Iterable[Pair] | None) -> bool:
-    """Tell whether request metadata ask for the pod's name."""
-    if metadata is not None:
-        for key, _ in metadata:
-            if key == names.METADATA_ASK:
-                return True
-    return False
+def asks(metadata: Sequence[Pair] | None) -> bool:
+    """Tell whether request metadata, as a server has them, ask for the pod's name."""
+    return metadata is not None and ASK in metadata
 
 
 def pod_in(metadata: Iterable[Pair] | None) -> str | None:

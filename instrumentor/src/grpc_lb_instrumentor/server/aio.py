@@ -13,9 +13,10 @@ import grpc
 from grpc.aio import ServerInterceptor
 from wrapt import BaseObjectProxy
 
-from grpc_lb_instrumentor.rpc.metadata import Pairs, merged
-from grpc_lb_instrumentor.server.handlers import Handlers
+from grpc_lb_instrumentor.rpc.metadata import merged
+from grpc_lb_instrumentor.server.handlers import Handlers, Wrap
 from grpc_lb_instrumentor.server.late import LateWarning
+from grpc_lb_instrumentor.server.reminder import LoopReminder
 from grpc_lb_instrumentor.server.telemetry import (
     ServerRpc,
     ServerTelemetry,
@@ -35,7 +36,8 @@ class AioServerInterceptor(ServerInterceptor):
 
     def __init__(self, telemetry: ServerTelemetry) -> None:
         """Write to ``telemetry``."""
-        self._handlers = Handlers(telemetry, unary=_unary, streaming=_streaming)
+        reminder = LoopReminder()
+        self._handlers = Handlers(telemetry, unary=_unary(reminder), streaming=_streaming(reminder))
 
     async def intercept_service(
         self,
@@ -46,71 +48,77 @@ class AioServerInterceptor(ServerInterceptor):
         return self._handlers.wrapped(handler_call_details, await continuation(handler_call_details))
 
 
-def _unary(
-    telemetry: ServerTelemetry, path: str, behavior: Callable[..., Any], asked: bool
-) -> Callable[..., Any] | None:
-    if not inspect.iscoroutinefunction(behavior):
-        return None
+def _unary(reminder: LoopReminder) -> Wrap:
+    def wrap(
+        telemetry: ServerTelemetry, path: str, behavior: Callable[..., Any], asked: bool
+    ) -> Callable[..., Any] | None:
+        if not inspect.iscoroutinefunction(behavior):
+            return None
 
-    async def unary(request: Any, context: Any) -> Any:
-        rpc = ServerRpc(telemetry, path, streaming=False)
-        told = _Context(context, telemetry) if asked else None
-        code, failed = _OK, True
-        try:
-            response = await behavior(request, context if told is None else told)
-            await _settled(told)
-            code, failed = status_code(context.code(), _OK), False
-        except asyncio.CancelledError:
-            code = stopped_code(context.time_remaining())
-            raise
-        except BaseException:
-            await _settled(told)
-            code = failure_code(context.code())
-            raise
-        else:
-            return response
-        finally:
-            if told is not None:
-                told.grpc_lb_close()
-            rpc.end(code, with_code=failed)
-
-    return unary
-
-
-def _streaming(
-    telemetry: ServerTelemetry, path: str, behavior: Callable[..., Any], asked: bool
-) -> Callable[..., Any] | None:
-    if inspect.iscoroutinefunction(behavior):
-        generate: Callable[..., Any] = functools.partial(_written, behavior)
-    elif inspect.isasyncgenfunction(behavior):
-        generate = behavior
-    else:
-        return None
-
-    async def streaming(request: Any, context: Any) -> AsyncIterator[Any]:
-        rpc = ServerRpc(telemetry, path, streaming=True)
-        told = _Context(context, telemetry) if asked else None
-        code = grpc.StatusCode.CANCELLED
-        try:
-            async for response in generate(request, context if told is None else told):
+        async def unary(request: Any, context: Any) -> Any:
+            rpc = ServerRpc(telemetry, path, streaming=False)
+            told = _Context(context, telemetry, reminder) if asked else None
+            code, failed = _OK, True
+            try:
+                response = await behavior(request, context if told is None else told)
+                await _settled(told)
+                code, failed = status_code(context.code(), _OK), False
+            except asyncio.CancelledError:
+                code = stopped_code(context.time_remaining())
+                raise
+            except BaseException:
+                await _settled(told)
+                code = failure_code(context.code())
+                raise
+            else:
+                return response
+            finally:
                 if told is not None:
-                    await told.grpc_lb_announce()
-                yield response
-            await _settled(told)
-            code = status_code(context.code(), _OK)
-        except (asyncio.CancelledError, GeneratorExit):
-            code = stopped_code(context.time_remaining())
-            raise
-        except BaseException:
-            await _settled(told)
-            code = failure_code(context.code())
-            raise
-        finally:
-            if told is not None:
-                told.grpc_lb_close()
-            rpc.end(code, with_code=True)
+                    told.grpc_lb_close()
+                rpc.end(code, with_code=failed)
 
-    return streaming
+        return unary
+
+    return wrap
+
+
+def _streaming(reminder: LoopReminder) -> Wrap:
+    def wrap(
+        telemetry: ServerTelemetry, path: str, behavior: Callable[..., Any], asked: bool
+    ) -> Callable[..., Any] | None:
+        if inspect.iscoroutinefunction(behavior):
+            generate: Callable[..., Any] = functools.partial(_written, behavior)
+        elif inspect.isasyncgenfunction(behavior):
+            generate = behavior
+        else:
+            return None
+
+        async def streaming(request: Any, context: Any) -> AsyncIterator[Any]:
+            rpc = ServerRpc(telemetry, path, streaming=True)
+            told = _Context(context, telemetry, reminder) if asked else None
+            code = grpc.StatusCode.CANCELLED
+            try:
+                async for response in generate(request, context if told is None else told):
+                    if told is not None:
+                        await told.grpc_lb_announce()
+                    yield response
+                await _settled(told)
+                code = status_code(context.code(), _OK)
+            except (asyncio.CancelledError, GeneratorExit):
+                code = stopped_code(context.time_remaining())
+                raise
+            except BaseException:
+                await _settled(told)
+                code = failure_code(context.code())
+                raise
+            finally:
+                if told is not None:
+                    told.grpc_lb_close()
+                rpc.end(code, with_code=True)
+
+        return streaming
+
+    return wrap
 
 
 async def _settled(told: "_Context | None") -> None:
@@ -129,16 +137,15 @@ async def _written(behavior: Callable[..., Any], request: Any, context: Any) -> 
 class _Context(BaseObjectProxy[Any]):
     """A servicer context whose metadata tell the pod's name as well as what the application sets."""
 
-    def __init__(self, context: Any, telemetry: ServerTelemetry) -> None:
+    _self_initial = False  # initial metadata were sent, or are being sent
+    _self_ours = False  # they were ours alone, ahead of the answer
+    _self_sending: asyncio.Task[None] | None = None
+
+    def __init__(self, context: Any, telemetry: ServerTelemetry, reminder: LoopReminder) -> None:
         super().__init__(context)
-        self._self_extra: Pairs = (telemetry.pair,)
-        self._self_initial = False  # initial metadata were sent, or are being sent
-        self._self_ours = False  # they were ours alone, ahead of the answer
-        self._self_sending: asyncio.Task[None] | None = None
-        context.set_trailing_metadata(self._self_extra)
-        self._self_timer = asyncio.get_running_loop().call_later(
-            early_after(context.time_remaining()), self._grpc_lb_early
-        )
+        self._self_extra = telemetry.pairs
+        context.set_trailing_metadata(telemetry.pairs)
+        self._self_ticket = reminder.after(early_after(context.time_remaining()), self._grpc_lb_early)
 
     async def send_initial_metadata(self, initial_metadata: Any) -> None:
         if self._self_ours:
@@ -184,8 +191,8 @@ class _Context(BaseObjectProxy[Any]):
             self._self_sending = None
 
     def grpc_lb_close(self) -> None:
-        """Stop the timer: the RPC has ended."""
-        self._self_timer.cancel()
+        """Ask for no reminder any more: the RPC has ended."""
+        self._self_ticket.cancel()
 
     def _grpc_lb_early(self) -> None:
         if not self._self_initial:

@@ -109,7 +109,7 @@ class _Context(BaseObjectProxy[Any]):
     def __init__(self, context: Any, telemetry: ServerTelemetry, reminder: Reminder) -> None:
         super().__init__(context)
         self._self_lock = threading.Lock()  # the reminder's thread sends as well
-        self._self_extra: Pairs = (telemetry.pair,)
+        self._self_extra: Pairs = telemetry.pairs
         self._self_initial = False  # initial metadata were sent
         self._self_ours = False  # they were ours alone, ahead of the answer
         context.set_trailing_metadata(self._self_extra)

@@ -9,7 +9,7 @@ from opentelemetry.util.types import AttributeValue
 
 from grpc_lb_instrumentor import names
 from grpc_lb_instrumentor.rpc.durations import SERVER_ERRORS, Durations
-from grpc_lb_instrumentor.rpc.metadata import Pair
+from grpc_lb_instrumentor.rpc.metadata import Pairs
 from grpc_lb_instrumentor.rpc.spans import upstream_span
 from grpc_lb_instrumentor.server.activity import Activity
 from grpc_lb_instrumentor.settings import Settings
@@ -30,12 +30,12 @@ _NO_DEADLINE: Final = 1e8  # a synchronous server gives some centuries where the
 class ServerTelemetry:
     """The pod's name and where what is seen goes to."""
 
-    __slots__ = ("activity", "durations", "enabled", "pair", "pod", "settings")
+    __slots__ = ("activity", "durations", "enabled", "pairs", "pod", "settings")
 
     def __init__(self, pod: str, settings: Settings, durations: Durations, activity: Activity) -> None:
         """Describe the servers of this process."""
         self.pod = pod
-        self.pair: Pair = (names.METADATA_POD, pod)
+        self.pairs: Pairs = ((names.METADATA_POD, pod),)
         self.settings = settings
         self.durations = durations
         self.activity = activity
