@@ -1,6 +1,7 @@
 """What calls back ahead of a deadline, by a thread and by an event loop's timer."""
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import pytest
 from grpc_lb_instrumentor.server.reminder import LoopReminder, Reminder
@@ -9,12 +10,10 @@ from tests.instrumentor.lab.echo import GUARD
 
 
 @pytest.fixture(params=["thread", "loop"])
-async def reminder(request: pytest.FixtureRequest) -> Reminder | LoopReminder:
-    if request.param == "loop":
-        return LoopReminder()
-    made = Reminder()
-    request.addfinalizer(made.close)
-    return made
+async def reminder(request: pytest.FixtureRequest) -> AsyncIterator[Reminder | LoopReminder]:
+    thread = Reminder()
+    yield thread if request.param == "thread" else LoopReminder()
+    thread.close()
 
 
 async def test_calls_come_in_the_order_in_which_they_are_due_and_not_when_cancelled(
