@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from resource import RUSAGE_CHILDREN, getrusage
 from subprocess import run
 
 import grpc
@@ -81,13 +82,18 @@ def measure(stack: Stack, spans: int, folder: Path) -> None:
     waited = wait_until_there(stack, zero, round(duration * NANO), rpcs)
     print(f"{2 * rpcs} spans taken in: {time.perf_counter() - begun:.1f} s ({waited} looks)")
     jaeger = psutil.Process(stack.pid("jaeger"))
+    children = getrusage(RUSAGE_CHILDREN).ru_utime
     for number in range(1, 4):
         before, begun = cpu(jaeger), time.perf_counter()
         command = [LBSTUDY, "report", "--from", "stack", "--run", RUN_ID, "--out", str(folder / "out")]
         urls = ["--jaeger", stack.jaeger, "--prometheus", stack.prometheus]
         done = run([*command, *urls], capture_output=True, text=True, check=False)
         took, of_jaeger = time.perf_counter() - begun, cpu(jaeger) - before
-        print(f"report {number}: {took:.1f} s, CPU of Jaeger {of_jaeger:.1f} s, exit {done.returncode}")
+        own, children = children, getrusage(RUSAGE_CHILDREN).ru_utime
+        print(
+            f"report {number}: {took:.1f} s; CPU: its own {children - own:.1f} s,"
+            f" Jaeger's {of_jaeger:.1f} s; exit {done.returncode}"
+        )
         if done.returncode:
             print(done.stderr[-2000:])
 

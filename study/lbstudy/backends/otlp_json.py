@@ -16,8 +16,8 @@ from msgspec import Raw, Struct
 from lbstudy.store.jsontext import finite
 from lbstudy.store.spans import SeenSpan
 
-_JAEGERS_OWN: Final = "@jaeger@"
-"""Attributes that Jaeger adds itself begin so: a warning where a span starts and ends at one instant."""
+_JAEGERS_OWN: Final = "@jaeger@warnings"
+"""An attribute that Jaeger adds itself, as where a span starts and ends at one instant."""
 
 
 class _Json(Struct, rename="camel", frozen=True, gc=False):
@@ -137,6 +137,8 @@ def _resource(raw: bytes) -> dict[str, Any]:
 
 
 def _seen(span: _Span) -> SeenSpan:
+    values = _attributes(span.attributes)
+    values.pop(_JAEGERS_OWN, None)
     return SeenSpan(
         span.trace_id,
         span.span_id,
@@ -147,7 +149,7 @@ def _seen(span: _Span) -> SeenSpan:
         span.end_time_unix_nano,
         span.status.code,
         span.status.message or None,
-        _attributes(span.attributes),
+        values,
         [
             {
                 "name": event.name,
@@ -166,9 +168,7 @@ def _seen(span: _Span) -> SeenSpan:
 def _attributes(pairs: Iterable[_Pair]) -> dict[str, Any]:
     # Most values are text.
     return {
-        pair.key: _value(pair.value) if (text := pair.value.string_value) is None else text
-        for pair in pairs
-        if not pair.key.startswith(_JAEGERS_OWN)
+        pair.key: _value(pair.value) if (text := pair.value.string_value) is None else text for pair in pairs
     }
 
 

@@ -70,6 +70,7 @@ class _Spans:
         self._run_id = run_id
         self._store = store
         self._resources = resources
+        self._rows: dict[bytes, ResourceRow | None] = {}  # as Jaeger tells it → None: of another run
         self._seen: set[str] = set()
 
     @property
@@ -81,17 +82,26 @@ class _Spans:
         new: list[ResourceRow] = []
         spans: list[SpanRow] = []
         for group in groups:
-            if group.attributes.get(attributes.RUN_ID) != self._run_id:
+            resource = self._resource(group, new)
+            if resource is None:
                 continue
-            resource, is_new = self._resources.row(group.attributes)
-            if is_new:
-                new.append(resource)
             for scope, span in group.spans():
                 key = span.trace_id + span.span_id
                 if key not in self._seen:
                     self._seen.add(key)
                     spans.append(span_row(span, resource, scope))
         self._store.add_telemetry(new, spans, [])
+
+    def _resource(self, group: ResourceSpans, new: list[ResourceRow]) -> ResourceRow | None:
+        """The row of the run's resource, added to ``new`` if it is; None for that of another run."""
+        raw = bytes(group.resource)
+        if raw not in self._rows:
+            is_of_run = group.attributes.get(attributes.RUN_ID) == self._run_id
+            row, is_new = self._resources.row(group.attributes) if is_of_run else (None, False)
+            self._rows[raw] = row
+            if row is not None and is_new:
+                new.append(row)
+        return self._rows[raw]
 
 
 def _add_metrics(
