@@ -1,7 +1,8 @@
 """Jaeger's searches as the addresses of its web page; the page asks ``/api/traces`` with the same parameters.
 
 A search is for traces of one service within a time, in which one span is of the operation and has all the
-tags: its own attributes or its resource's. Jaeger's HTTP API v3 is no way to these: version 2.13 passes over ``query.attributes``.
+tags: its own attributes or its resource's. Jaeger's HTTP API v3 is no way to these: version 2.13 passes over
+``query.attributes``.
 """
 
 import json
