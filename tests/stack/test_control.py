@@ -1,5 +1,6 @@
 """``lbstudy stack``: the command as a user types it, with the real programs."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -18,6 +19,7 @@ from lbstudy.stack.running import Endpoints, running_stack
 from lbstudy.stack.state import STATE_FILE, read_state
 
 from tests.stack.parts import GUARD, free_ports, need
+from tests.stack.pod import eventually
 
 COMMAND = Path(sys.executable).with_name("lbstudy")
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -51,6 +53,16 @@ def lbstudy(tmp_path: Path, ports: Ports) -> Iterator[Command]:
 def pids(tmp_path: Path) -> dict[str, int]:
     state = read_state(tmp_path / "runs/.stack")
     return {} if state is None else {one.name: one.pid for one in state.parts}
+
+
+def commands_with(text: str) -> list[str]:
+    """The processes that were started with it, or have it in their environment."""
+    found = []
+    for one in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if text in " ".join([*one.cmdline(), *one.environ().values()]):
+                found.append(" ".join(one.cmdline()))
+    return found
 
 
 def test_up_status_down(lbstudy: Command, tmp_path: Path, ports: Ports) -> None:
@@ -116,8 +128,7 @@ def test_a_part_that_does_not_start_is_told_with_its_last_words_and_leaves_nothi
     assert line.startswith("lbstudy: otel-collector ended at once: ")
     assert line.endswith(f"see {folder}/logs/otel-collector.log")
     assert not (folder / STATE_FILE).exists()
-    commands = [" ".join(one.info["cmdline"] or ()) for one in psutil.process_iter(["cmdline"])]
-    assert not [one for one in commands if str(folder) in one]
+    assert not commands_with(str(folder))
 
 
 def test_a_port_in_use_is_named_and_nothing_is_started(
@@ -131,6 +142,23 @@ def test_a_port_in_use_is_named_and_nothing_is_started(
     assert f"port {ports.jaeger_otlp} (Jaeger's OTLP/gRPC) is in use" in done.stderr
     assert "LBSTUDY_JAEGER_OTLP_PORT" in done.stderr
     assert pids(tmp_path) == {}
+
+
+def test_interrupted_it_leaves_nothing(lbstudy: Command, tmp_path: Path, ports: Ports) -> None:
+    need("otelcol", "jaeger", "prometheus")
+    folder = tmp_path / "runs/.stack"
+    environment = {**os.environ, **ports.environment()}
+    with subprocess.Popen(
+        [COMMAND, "stack", "up"], cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True
+    ) as process:
+        eventually(lambda: len(pids(tmp_path)) >= 1)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=GUARD)
+
+    assert process.returncode == 130
+    assert err == "lbstudy: interrupted\n"
+    assert not (folder / STATE_FILE).exists()
+    assert not commands_with(str(folder))
 
 
 def test_what_is_not_on_path_is_named(lbstudy: Command, tmp_path: Path) -> None:
@@ -174,3 +202,12 @@ def test_down_where_nothing_was_started_makes_no_folder(lbstudy: Command, tmp_pa
 
     assert done.returncode == 0
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", [[], ["up"], ["down"], ["status"]])
+def test_help_has_examples(lbstudy: Command, command: list[str]) -> None:
+    done = lbstudy(*command, "--help")
+
+    assert done.returncode == 0
+    assert "Examples" in done.stdout
+    assert "lbstudy stack up" in done.stdout

@@ -10,6 +10,7 @@ from pathlib import Path
 from lbstudy.stack.configuration import configuration_folder
 from lbstudy.stack.errors import StackError
 from lbstudy.stack.health import await_ready, is_ready, taken
+from lbstudy.stack.interrupts import held_off
 from lbstudy.stack.parts import Part, Storage, parts
 from lbstudy.stack.ports import Ports, describe
 from lbstudy.stack.process import end, find, start
@@ -69,18 +70,20 @@ def up(folder: Path, ports: Ports, storage: Storage = "memory") -> tuple[Status,
         began: list[Started] = []
         try:
             for part in new:
-                began.append(_start(part, binaries[part.name], folder))
-                # Written down at once: whatever ends this command, `down` finds what it started.
-                write_state(folder, State(ports, storage, (*running, *began)))
+                with held_off():
+                    began.append(_start(part, binaries[part.name], folder))
+                    # Written down at once: whatever ends this command, `down` finds what it started.
+                    write_state(folder, State(ports, storage, (*running, *began)))
             for part in wanted:
                 process = next(one for one in (*running, *began) if one.name == part.name)
                 _await(part, process, folder)
         except BaseException:
-            end(began, END_WITHIN)
-            if running:
-                write_state(folder, State(ports, storage, tuple(running)))
-            else:
-                forget_state(folder)
+            with held_off():
+                end(began, END_WITHIN)
+                if running:
+                    write_state(folder, State(ports, storage, tuple(running)))
+                else:
+                    forget_state(folder)
             raise
     return status(folder), missing
 
