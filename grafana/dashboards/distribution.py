@@ -19,9 +19,9 @@ def build() -> Dashboard:
                 "RPCs by server",
                 "RPCs that each server answered until the end of the time range. A server without a bar"
                 " never answered one.",
-                panels.COUNT,
                 promql.requests_total(SCOPE),
                 "server_k8s_pod_name",
+                "lbstudy_setting",
                 span=panels.WHOLE,
             ),
             panels.lines(

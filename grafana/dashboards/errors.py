@@ -31,24 +31,23 @@ def build() -> Dashboard:
             panels.bars(
                 "RPCs by code, clients",
                 "How the RPCs ended as the clients saw it, until the end of the time range.",
-                panels.COUNT,
                 promql.codes_total(SCOPE),
                 "rpc_response_status_code",
+                "lbstudy_setting",
             ),
             panels.bars(
                 "RPCs by code, servers",
                 "The same as the servers saw it. An RPC that never reached a server is not among them.",
-                panels.COUNT,
                 promql.codes_total(SCOPE, promql.SERVER),
                 "rpc_response_status_code",
+                "lbstudy_setting",
             ),
             panels.bars(
                 "Failed RPCs by server",
-                "Until the end of the time range; a bar without a name: no server answered. Empty while none"
-                " has failed.",
-                panels.COUNT,
+                "By code, until the end of the time range. Empty while none has failed.",
                 promql.errors_total(SCOPE),
                 "server_k8s_pod_name",
+                "rpc_response_status_code",
             ),
             panels.steps(
                 "Connections that ended",

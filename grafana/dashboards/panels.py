@@ -5,8 +5,6 @@ from typing import Final
 
 from grafana_foundation_sdk.builders.barchart import Panel as BarChart
 from grafana_foundation_sdk.builders.common import (
-    HeatmapCalculationOptions,
-    ReduceDataOptions,
     StackingConfig,
     VizLegendOptions,
     VizTooltipOptions,
@@ -14,10 +12,8 @@ from grafana_foundation_sdk.builders.common import (
 from grafana_foundation_sdk.builders.heatmap import HeatmapColorOptions, YAxisConfig
 from grafana_foundation_sdk.builders.heatmap import Panel as Heatmap
 from grafana_foundation_sdk.builders.prometheus import Dataquery
-from grafana_foundation_sdk.builders.stat import Panel as Stat
 from grafana_foundation_sdk.builders.timeseries import Panel as TimeSeries
 from grafana_foundation_sdk.models.common import (
-    BigValueColorMode,
     LegendDisplayMode,
     LegendPlacement,
     LineInterpolation,
@@ -103,14 +99,14 @@ def steps(title: str, description: str, unit: str, *queries: Query, span: int = 
     )
 
 
-def bars(title: str, description: str, unit: str, expr: str, label: str, span: int = HALF) -> BarChart:
-    """One bar for each value of a label: a histogram of the whole time range."""
+def bars(title: str, description: str, expr: str, rows: str, columns: str, span: int = HALF) -> BarChart:
+    """A histogram of the whole time range: a bar for each value of a label, in parts by another label."""
     return (
         BarChart()
         .title(title)
         .description(description)
         .datasource(PROMETHEUS)
-        .unit(unit)
+        .unit(COUNT)
         .min(0)
         .span(span)
         .height(_HEIGHT)
@@ -119,33 +115,24 @@ def bars(title: str, description: str, unit: str, expr: str, label: str, span: i
         )
         .with_transformation(
             DataTransformerConfig(
-                id_val="organize",
+                id_val="groupingToMatrix",
                 options={
-                    "excludeByName": {"Time": True},
-                    "indexByName": {label: 0, "lbstudy_setting": 1, "Value": 2},
-                    "renameByName": {"lbstudy_setting": "setting", "Value": title},
+                    "rowField": rows,
+                    "columnField": columns,
+                    "valueField": "Value",
+                    "emptyValue": "null",
                 },
             )
         )
-        .x_field(label)
+        .x_field(f"{rows}\\{columns}")  # what the transformation calls its first column
+        .stacking(StackingMode.NORMAL)
         .show_value(VisibilityMode.AUTO)
-        .legend(VizLegendOptions().show_legend(False))
-    )
-
-
-def number(title: str, description: str, unit: str, query: Query, span: int = HALF) -> Stat:
-    """The latest value of each series, large."""
-    return (
-        Stat()
-        .title(title)
-        .description(description)
-        .datasource(PROMETHEUS)
-        .unit(unit)
-        .span(span)
-        .height(_HEIGHT)
-        .color_mode(BigValueColorMode.NONE)
-        .reduce_options(ReduceDataOptions().calcs(["lastNotNull"]))
-        .with_target(_target("A", query))
+        .legend(
+            VizLegendOptions()
+            .display_mode(LegendDisplayMode.LIST)
+            .placement(LegendPlacement.BOTTOM)
+            .show_legend(True)
+        )
     )
 
 
@@ -160,7 +147,6 @@ def heatmap(title: str, description: str, expr: str, span: int = WHOLE) -> Heatm
         .span(span)
         .height(_HEIGHT)
         .calculate(False)
-        .calculation(HeatmapCalculationOptions())
         .color(HeatmapColorOptions().mode(HeatmapColorMode.SCHEME).scheme("Oranges").steps(64))
         .y_axis(YAxisConfig().unit(SECONDS))
         .with_target(

@@ -117,6 +117,44 @@ def test_the_bars_are_the_counts_of_the_result(sent_run: SentRun) -> None:
     assert found == told
 
 
+def test_the_bars_of_errors_are_the_counts_of_the_result(sent_run: SentRun) -> None:
+    for panel, of in (
+        ("RPCs by code, clients", "client_by_code"),
+        ("RPCs by code, servers", "server_by_code"),
+    ):
+        query = next(t.query for t in targets() if t.panel == panel)
+        found = {
+            (series["metric"]["lbstudy_setting"], series["metric"]["rpc_response_status_code"]): float(
+                series["value"][1]
+            )
+            for series in ask(sent_run, filled(query["expr"], sent_run), is_instant=True)
+        }
+        told = {
+            (s.name, code): n for s in sent_run.result.settings for code, n in getattr(s.errors, of).items()
+        }
+        assert found == told
+    query = next(t.query for t in targets() if t.panel == "Failed RPCs by server")
+    by_server: dict[str, dict[str, float]] = {}
+    for series in ask(sent_run, filled(query["expr"], sent_run), is_instant=True):
+        codes = by_server.setdefault(series["metric"]["server_k8s_pod_name"], {})
+        codes[series["metric"]["rpc_response_status_code"]] = float(series["value"][1])
+    failed = sent_run.of(ABRUPT).errors.by_server
+    assert by_server == {server or "no server": codes for server, codes in failed.items()}
+
+
+def test_bars_are_made_of_columns_that_the_query_returns(sent_run: SentRun) -> None:
+    made = 0
+    for path in GENERATED:
+        for panel in json.loads(path.read_text())["panels"]:
+            for one in panel.get("transformations", []):
+                columns = {one["options"]["rowField"], one["options"]["columnField"]}
+                assert panel["options"]["xField"] == "{rowField}\\{columnField}".format(**one["options"])
+                for series in ask(sent_run, filled(panel["targets"][0]["expr"], sent_run), is_instant=True):
+                    assert columns <= set(series["metric"])
+                    made += 1
+    assert made
+
+
 def test_the_variables_offer_the_run_its_settings_and_all_its_servers(sent_run: SentRun) -> None:
     for path in GENERATED:
         offered = {}

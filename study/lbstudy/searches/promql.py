@@ -152,9 +152,10 @@ def errors_by_code(scope: Scope) -> str:
 
 
 def errors_total(scope: Scope) -> str:
-    """Failed RPCs by server and code in all; without a server: no server answered them."""
+    """Failed RPCs by server and code in all; those that none answered are of the server "no server"."""
     count = scope.of_server(f"{CLIENT}_count", _FAILED)
-    return _sum(f"max_over_time({count}[{scope.whole}])", _SETTING, _POD, _CODE)
+    failed = _sum(f"max_over_time({count}[{scope.whole}])", _SETTING, _POD, _CODE)
+    return f'label_replace({failed}, "{_POD}", "no server", "{_POD}", "")'
 
 
 # --- 4. adaptability ------------------------------------------------------------------------------
