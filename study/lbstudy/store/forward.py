@@ -27,7 +27,7 @@ from lbstudy.store.forward_signal import (
     spans_of,
 )
 
-CLOSE_WITHIN: Final = 3.8
+CLOSE_WITHIN: Final = 3.0
 """s, for which ``close`` goes on trying to send what waits: with all else, a shutdown takes 5 s at most."""
 _LIMIT: Final = 128 * 1024 * 1024  # bytes a signal: some 4 minutes of 1000 spans/s without a Collector
 _BATCH: Final = 2 * 1024 * 1024  # bytes a request: half of what gRPC takes unless told otherwise
