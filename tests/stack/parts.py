@@ -19,6 +19,7 @@ from lbstudy.stack.ports import HOST, Ports
 
 GUARD = 60.0  # s, against hanging only
 PARTS = ("prometheus", "jaeger", "otel-collector")
+_NAMES = {"otelcol": ("otelcol-contrib", "otelcol")}  # the same program: what releases call it, and builds
 
 # A part ends with the test run, also when that is killed: PR_SET_PDEATHSIG, then the program itself.
 _TIED = "import ctypes,os,sys;ctypes.CDLL(None).prctl(1,15);os.execv(sys.argv[1],sys.argv[1:])"
@@ -26,7 +27,7 @@ _TIED = "import ctypes,os,sys;ctypes.CDLL(None).prctl(1,15);os.execv(sys.argv[1]
 
 def need(*binaries: str) -> None:
     """Skip the test when one of the programs is not on PATH."""
-    missing = [name for name in binaries if shutil.which(name) is None]
+    missing = [name for name in binaries if not any(map(shutil.which, _NAMES.get(name, (name,))))]
     if missing:
         pytest.skip(f"not on PATH: {', '.join(missing)}")
 
