@@ -61,7 +61,8 @@ def _unary(reminder: LoopReminder) -> Wrap:
             code, failed = _OK, True
             try:
                 response = await behavior(request, context if told is None else told)
-                await _settled(told)
+                if told is not None and told.grpc_lb_sends():
+                    await told.grpc_lb_settle()
                 code, failed = status_code(context.code(), _OK), False
             except asyncio.CancelledError:
                 code = stopped_code(context.time_remaining())
@@ -183,6 +184,10 @@ class _Context(BaseObjectProxy[Any]):
             await self.__wrapped__.send_initial_metadata(self._self_extra)
         else:
             await self.grpc_lb_settle()
+
+    def grpc_lb_sends(self) -> bool:
+        """Tell whether there is anything to settle: nearly never, and a coroutine for nothing costs more."""
+        return self._self_sending is not None
 
     async def grpc_lb_settle(self) -> None:
         """Wait for what is being sent."""

@@ -5,7 +5,6 @@ from typing import Final
 
 import grpc
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
-from opentelemetry.util.types import AttributeValue
 
 from grpc_lb_instrumentor import names
 from grpc_lb_instrumentor.rpc.durations import SERVER_ERRORS, Durations
@@ -67,8 +66,7 @@ class ServerRpc:
         telemetry.activity.end()
         span = self._span
         if with_code and span is not None and span.is_recording():
-            attributes: dict[str, AttributeValue] = {names.RPC_GRPC_STATUS_CODE: code.value[0]}
-            span.set_attributes(attributes)
+            span.set_attribute(names.RPC_GRPC_STATUS_CODE, code.value[0])
             if code in SERVER_ERRORS:
                 span.set_status(Status(StatusCode.ERROR, code.name))
         telemetry.durations.record(perf_counter() - self._started, self._path, code, telemetry.pod)
