@@ -137,7 +137,7 @@ def test_from_a_slow_rpcs_exemplar_to_its_trace(sent_run: SentRun) -> None:
     [span] = [one for one in trace["spans"] if one["spanID"] == slowest["labels"]["span_id"]]
     assert trace["processes"][span["processID"]]["serviceName"] == "greeter-client"
     # The histogram and the span measure the same call, each in its own way.
-    assert abs(span["duration"] / 1e6 - float(slowest["value"])) < 0.05
+    assert abs(span["duration"] / 1e6 - float(slowest["value"])) < 0.2
 
 
 def promql(run: SentRun, name: str) -> str:
