@@ -28,19 +28,25 @@ def links(result: Result) -> list[tuple[str, str]]:
     return [(text, href) for text, href in found if not href.startswith(("#", "data:"))]
 
 
-def searches(result: Result) -> list[tuple[str, dict[str, str]]]:
+def searches(found: list[tuple[str, str]]) -> list[tuple[str, dict[str, str]]]:
     """Text of each link to a search in Jaeger, and the search."""
-    found = []
-    for text, href in links(result):
+    asked = []
+    for text, href in found:
         parts = urlsplit(href)
         if parts.path == "/search":
-            found.append((text, {key: value for key, [value] in parse_qs(parts.query).items()}))
-    return found
+            asked.append((text, {key: value for key, [value] in parse_qs(parts.query).items()}))
+    return asked
 
 
 @pytest.fixture(scope="module")
 def result() -> Result:
     return sent(sample.VARIANTS[next(iter(sample.VARIANTS))]())
+
+
+@pytest.fixture(scope="module")
+def linked(result: Result) -> list[tuple[str, str]]:
+    """The links of that result's report."""
+    return links(result)
 
 
 @pytest.mark.parametrize("variant", sample.VARIANTS)
@@ -66,8 +72,10 @@ def test_with_one_of_the_two_only_its_links_are_there(result: Result) -> None:
     assert {urlsplit(href).path for _, href in only} == {"/prom/query"}
 
 
-def test_every_server_leads_to_the_rpcs_that_it_answered(result: Result) -> None:
-    found = searches(result)
+def test_every_server_leads_to_the_rpcs_that_it_answered(
+    result: Result, linked: list[tuple[str, str]]
+) -> None:
+    found = searches(linked)
     for setting in result.settings:
         for server in setting.servers:
             tags = {
@@ -83,10 +91,12 @@ def test_every_server_leads_to_the_rpcs_that_it_answered(result: Result) -> None
             ), server
 
 
-def test_every_code_but_ok_leads_to_the_rpcs_that_failed_with_it(result: Result) -> None:
+def test_every_code_but_ok_leads_to_the_rpcs_that_failed_with_it(
+    result: Result, linked: list[tuple[str, str]]
+) -> None:
     found = [
         (text, json.loads(search["tags"]))
-        for text, search in searches(result)
+        for text, search in searches(linked)
         if "rpc.grpc.status_code" in search["tags"]
     ]
     failed = {
@@ -100,10 +110,10 @@ def test_every_code_but_ok_leads_to_the_rpcs_that_failed_with_it(result: Result)
     assert {tags["rpc.grpc.status_code"] for text, tags in found if text == "UNAVAILABLE"} <= {"14"}
 
 
-def test_every_change_leads_to_its_trace(result: Result) -> None:
+def test_every_change_leads_to_its_trace(result: Result, linked: list[tuple[str, str]]) -> None:
     found = [
         (search["operation"], json.loads(search["tags"])["server.k8s.pod.name"])
-        for text, search in searches(result)
+        for text, search in searches(linked)
         if search["service"] == "lbstudy"
     ]
     told = [("server added", a.server) for s in result.settings for a in s.adaptability.added] + [
@@ -112,10 +122,12 @@ def test_every_change_leads_to_its_trace(result: Result) -> None:
     assert sorted(found) == sorted(told)
 
 
-def test_updates_and_those_that_changed_something_can_be_searched(result: Result) -> None:
+def test_updates_and_those_that_changed_something_can_be_searched(
+    result: Result, linked: list[tuple[str, str]]
+) -> None:
     updates = [
         (text, json.loads(search["tags"]))
-        for text, search in searches(result)
+        for text, search in searches(linked)
         if search.get("operation") == "grpc_lb.resolver.update"
     ]
     assert {tags["lbstudy.setting"] for text, tags in updates if text == "Resolver updates"} == {
@@ -124,7 +136,7 @@ def test_updates_and_those_that_changed_something_can_be_searched(result: Result
     assert {tags.get("grpc_lb.resolver.changed") for text, tags in updates if text == "changed"} == {"true"}
 
 
-def test_every_span_that_is_named_can_be_opened(result: Result) -> None:
+def test_every_span_that_is_named_can_be_opened(result: Result, linked: list[tuple[str, str]]) -> None:
     told = {
         (link.trace_id, link.span_id)
         for setting in result.settings
@@ -136,7 +148,7 @@ def test_every_span_that_is_named_can_be_opened(result: Result) -> None:
     }
     assert told
     found = set()
-    for text, href in links(result):
+    for text, href in linked:
         parts = urlsplit(href)
         if parts.path.startswith("/trace/"):
             assert parts.path == f"/trace/{text}"
@@ -144,10 +156,12 @@ def test_every_span_that_is_named_can_be_opened(result: Result) -> None:
     assert found == told
 
 
-def test_every_section_with_charts_leads_to_queries_about_its_setting(result: Result) -> None:
+def test_every_section_with_charts_leads_to_queries_about_its_setting(
+    result: Result, linked: list[tuple[str, str]]
+) -> None:
     queries = [
         value
-        for text, href in links(result)
+        for text, href in linked
         if text == "in Prometheus"
         for key, [value] in parse_qs(urlsplit(href).query).items()
         if re.fullmatch(r"g\d\.expr", key)
@@ -169,11 +183,11 @@ def test_every_section_with_charts_leads_to_queries_about_its_setting(result: Re
     assert all(literal(result.provenance.run_id) in query for query in queries)
 
 
-def test_the_time_of_a_search_holds_the_run(result: Result) -> None:
+def test_the_time_of_a_search_holds_the_run(result: Result, linked: list[tuple[str, str]]) -> None:
     from datetime import datetime
 
     zero = datetime.fromisoformat(result.provenance.started).timestamp()
-    for _, search in searches(result):
+    for _, search in searches(linked):
         assert int(search["start"]) / 1e6 < zero
         assert int(search["end"]) / 1e6 > zero + result.provenance.duration
 
