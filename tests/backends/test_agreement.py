@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 from lbstudy.measures.codes import code_name
@@ -98,10 +97,9 @@ def test_the_recorded_time_to_discovery_is_within_the_export_intervals(
     assert recorded
     assert all(abs(value - first) <= slack for value in recorded)
     (abrupt,) = (setting for setting in found.result.settings if setting.name == ABRUPT)
-    if not abrupt.adaptability.discovery.count - abrupt.adaptability.discovery.censored:
-        assert (
-            _recorded(sent_run, "server:time_to_discovery:seconds", abrupt.adaptability.added[0].server) == []
-        )
+    (unseen,) = abrupt.adaptability.added
+    if unseen.discovery.censored == unseen.discovery.count:
+        assert _recorded(sent_run, "server:time_to_discovery:seconds", unseen.server) == []
 
 
 def _recorded(run: SentRun, rule: str, server: str) -> list[float]:
@@ -132,7 +130,7 @@ def _delays(setting: SettingResult) -> Iterator[Delay]:
             yield view.detect
 
 
-def _differences(where: str, left: Any, right: Any) -> Iterator[str]:
+def _differences(where: str, left: object, right: object) -> Iterator[str]:
     if isinstance(left, dict) and isinstance(right, dict) and left.keys() == right.keys():
         for key, value in left.items():
             yield from _differences(f"{where}.{key}", value, right[key])

@@ -94,7 +94,7 @@ def test_an_unknown_run_is_told_with_those_that_are_there(stack: Stack, made_up:
     made_up.send_facts(stack.otlp_grpc)
     eventually(lambda: _has(stack, made_up, 0))
 
-    with pytest.raises(BackendError, match="does not have the run none; it has .*") as raised:
+    with pytest.raises(BackendError, match=r"does not have the run none; it has .*") as raised:
         read_facts(Jaeger(stack.jaeger), "none")
     assert made_up.run_id in str(raised.value)
 
@@ -120,7 +120,7 @@ def test_nobody_there_and_somebody_else_there(stack: Stack) -> None:
         Jaeger(stack.prometheus).trace("0" * 31 + "1")
     with pytest.raises(BackendError, match="is no Prometheus"):
         Prometheus(stack.jaeger).query("up", 0)
-    with pytest.raises(BackendError, match="answered with HTTP 400: .*parse error"):
+    with pytest.raises(BackendError, match=r"answered with HTTP 400: .*parse error"):
         Prometheus(stack.prometheus).query("up{", 0)
     with pytest.raises(BackendError, match="expected the URL of Jaeger"):
         Jaeger("localhost:16686")

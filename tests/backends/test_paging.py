@@ -8,7 +8,7 @@ from tests.stack.sent import eventually
 
 
 def test_narrow_windows_find_what_one_wide_search_finds(stack: Stack, made_up: MadeUpRun) -> None:
-    """40 traces at most in an answer, of 600 in 1.2 s after a minute without any: windows are split and grow."""
+    """600 traces in 1.2 s, a minute without any before and after them; fewer than 40 fit into an answer."""
     made_up.send_spans(stack.otlp_grpc)
     start, end = made_up.zero - 60 * NANO, made_up.zero + 60 * NANO
     wide, narrow = Jaeger(stack.jaeger, at_most=100_000), Jaeger(stack.jaeger, at_most=40)
