@@ -38,7 +38,9 @@ def test_what_was_lost_is_kept_with_the_run(tmp_path: Path) -> None:
     store = RunStore.open(tmp_path / "mine.partial" / study.STORE_FILE)
     found = store.meta("forwarded")
     points = store.query("SELECT count(*) FROM metric_points")[0][0]
+    spans = store.query("SELECT count(*) FROM spans")[0][0]
     store.close()
     assert found["endpoint"] == "http://127.0.0.1:1"
     assert found["metric_points"] == {"sent": 0, "lost": {"unavailable at the end": points}}
+    assert found["spans"] == {"sent": 0, "lost": {"unavailable at the end": spans} if spans else {}}
     assert points > 0
