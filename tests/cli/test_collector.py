@@ -95,3 +95,26 @@ def test_not_with_no_otlp(lbstudy: Command, listener: int) -> None:
     assert planned(lbstudy, "--no-otlp")[0] is None
     done = lbstudy("run", "quick", "--no-otlp", "--otlp", "127.0.0.1:1")
     assert (done.code, done.line()) == (2, "--otlp and --no-otlp contradict each other")
+
+
+def test_beside_a_collector_on_the_stacks_port_is_what_answers_there(
+    lbstudy: Command, listener: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after `docker compose up`, which leaves no state."""
+    with socket.create_server(("127.0.0.1", 0)) as jaeger, socket.create_server(("127.0.0.1", 0)) as gone:
+        ports = {
+            "OTLP_GRPC": listener,
+            "JAEGER": jaeger.getsockname()[1],
+            "PROMETHEUS": gone.getsockname()[1],
+        }
+        for name, port in ports.items():
+            monkeypatch.setenv(f"LBSTUDY_{name}_PORT", str(port))
+        gone.close()
+        assert planned(lbstudy, "--otlp", f"localhost:{listener}")[0] == {
+            "endpoint": f"http://localhost:{listener}",
+            "jaeger": f"http://127.0.0.1:{ports['JAEGER']}",
+            "prometheus": None,
+        }
+        # Nothing is sent without being asked for, and what is elsewhere is another's.
+        assert planned(lbstudy)[0] is None
+        assert planned(lbstudy, "--otlp", "127.0.0.1:1")[0]["jaeger"] is None

@@ -1,14 +1,18 @@
 """Which Collector a run is sent on to: the one that was asked for, or that of the stack that is up."""
 
+import os
 import socket
 from typing import Final
 from urllib.parse import urlsplit
 
 from lbstudy.cli.failure import UsageError
 from lbstudy.run.plan import Collector
-from lbstudy.stack.running import running_stack
+from lbstudy.stack.errors import StackError
+from lbstudy.stack.ports import Ports
+from lbstudy.stack.running import Endpoints, running_stack
 
 _PATIENCE: Final = 0.5  # s, for somebody to answer
+_THIS_MACHINE: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 def find_collector(asked: str | None, *, refused: bool) -> Collector | None:
@@ -29,20 +33,41 @@ def find_collector(asked: str | None, *, refused: bool) -> Collector | None:
     stack = running_stack()
     if stack is not None and endpoint in {None, stack.otlp_grpc}:
         return Collector(stack.otlp_grpc, stack.jaeger, stack.prometheus)
-    return None if endpoint is None else Collector(endpoint)
+    return None if endpoint is None else _beside(endpoint)
+
+
+def _beside(endpoint: str) -> Collector:
+    """A Collector, and what answers beside it on the stack's ports: ``docker compose up`` leaves no state."""
+    try:
+        stack = Endpoints.of(Ports.from_environment(os.environ))
+    except StackError:
+        return Collector(endpoint)
+    parts = urlsplit(endpoint)
+    if parts.hostname not in _THIS_MACHINE or parts.port != urlsplit(stack.otlp_grpc).port:
+        return Collector(endpoint)
+    return Collector(
+        endpoint,
+        stack.jaeger if _answers(stack.jaeger) else None,
+        stack.prometheus if _answers(stack.prometheus) else None,
+    )
 
 
 def notes_of(collector: Collector, *, is_asked_for: bool) -> list[str]:
     """What the user should know of it before the run."""
-    parts = urlsplit(collector.endpoint)
-    try:
-        with socket.create_connection((str(parts.hostname), parts.port or 0), _PATIENCE):
-            pass
-    except OSError:
+    if not _answers(collector.endpoint):
         return [f"nobody answers at {collector.endpoint} yet; what is to be sent there waits"]
     if is_asked_for:
         return []
     return [f"the stack is up: everything is sent to {collector.endpoint} too (not with --no-otlp)"]
+
+
+def _answers(url: str) -> bool:
+    parts = urlsplit(url)
+    try:
+        with socket.create_connection((str(parts.hostname), parts.port or 0), _PATIENCE):
+            return True
+    except OSError:
+        return False
 
 
 def _endpoint(asked: str) -> str:
