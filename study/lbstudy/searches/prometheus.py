@@ -55,4 +55,5 @@ class Prometheus:
 
 def literal(text: str) -> str:
     """A regular expression that matches this text only, as it stands between PromQL's quotes."""
-    return re.sub(r"([\\.+*?()|\[\]{}^$])", r"\\\\\1", text).replace('"', '\\"')
+    pattern = re.sub(r"([\\.+*?()|\[\]{}^$])", r"\\\1", text)
+    return pattern.replace("\\", "\\\\").replace('"', '\\"')
