@@ -181,7 +181,7 @@ def measure(order: list[str], rate: float, duration: float, endpoint: str) -> li
         for pair in pairs:
             tally = event(pair.client, "finished")["tally"]
             assert isinstance(tally, dict)
-            if tally["by_code"] != {"OK": tally["scheduled"]}:
+            if tally["by_code"].get("OK", 0) < 0.99 * tally["scheduled"]:
                 print(f"  left out: {pair.variant} had {tally['by_code']} of {tally['scheduled']} RPCs")
                 readings.clear()
     finally:
