@@ -3,9 +3,11 @@
 # What brings in DuckDB and SciPy is imported where it is needed.
 # ruff: noqa: PLC0415
 
+import gc
 import os
 import re
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,11 +76,25 @@ def _from_stack(request: ReportRequest) -> int:
     try:
         with replacing(folder / STORE) as copy:
             copy.unlink()
-            with closing(StackSource.read(jaeger, prometheus, run_id, copy)) as source:
+            with _without_collections():
+                source = StackSource.read(jaeger, prometheus, run_id, copy)
+            with closing(source):
                 return _report(source, folder, as_json=request.as_json)
     finally:
         with suppress(OSError):  # something is in it: the report, when all went well
             folder.rmdir()
+
+
+@contextmanager
+def _without_collections() -> Iterator[None]:
+    """Spare the garbage collector millions of values that are in no cycle: a fifth of the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _report(source: Source, folder: Path, *, as_json: bool) -> int:
