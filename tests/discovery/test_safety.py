@@ -57,7 +57,8 @@ def test_a_tap_that_hangs_at_its_start_becomes_a_thread(
     probe = make_probe("--executable", str(interpreter))
     assert probe.open(served)["target"] != served
     assert probe.call() == ["127.0.71.1"]
-    assert probe.wait_update()["addresses"] == ["127.0.71.1"]
+    # On a busy machine the channel may give up a first time before the thread is there.
+    assert probe.wait_update(outcome="changed")["addresses"] == ["127.0.71.1"]
     assert len(probe.all("warning")) == 1
     assert "thread" in probe.all("warning")[0]
 
