@@ -42,7 +42,7 @@ def test_what_a_full_disk_does_not_take_is_counted(
 
     That all that was accepted arrives cannot be had here: on a disk filled to its last page the Collector
     (0.155) deletes entries that it had accepted, as it reads them, in about every second try. Its queue is to
-    be bounded below its disk, as in the next test; ``report --from stack`` shows such a loss as an open entry.
+    be bounded below its disk, as in the next test. What is missing in Jaeger, ``report --from stack`` shows.
     """
     stack = make_stack(environment={"LBSTUDY_OTELCOL_QUEUE_DIR": str(small_disk)})
     stack.start(["otel-collector"])  # without Jaeger, everything stays in the queue
