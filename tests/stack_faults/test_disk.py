@@ -56,8 +56,6 @@ def test_what_a_full_disk_does_not_take_is_counted(
     assert counts.sent + counts.lost["unavailable at the end"] == 10_000
     assert set(counts.lost) == {"unavailable at the end"}
     assert 0 < counts.sent < 10_000
-    stack.start(["jaeger"])
-    eventually(lambda: 0 < len(spans_in(stack, begun - 1, begun + 1)) <= counts.sent)
 
 
 def test_what_a_full_queue_does_not_take_waits_until_there_is_room(
