@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from lbstudy.config import load_scenario, load_setting
-from lbstudy.live.view import Silent
 from lbstudy.result.model import Result, SettingResult
 from lbstudy.run.plan import Collector, RunPlan
 from lbstudy.run.study import run_study
 
 from tests.stack.parts import GUARD, Stack
+from tests.stack.silent import Silent
 
 ABRUPT = "abrupt"
 SWIFT = "swift"
