@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from lbstudy.config import load_scenario, load_setting
 from lbstudy.facts.names import SPAN_FORWARDED
-from lbstudy.live.view import Silent
 from lbstudy.observation.records import Lane
 from lbstudy.result.model import Result
 from lbstudy.run.plan import Collector, RunPlan
@@ -23,6 +22,7 @@ from lbstudy.store.source import StoreSource
 
 from tests.stack.parts import Stack
 from tests.stack.sent import eventually, value
+from tests.stack.silent import Silent
 from tests.stack_faults.conftest import SpanId, spans_in
 
 CALM = 4.0  # s without a fault, to compare with
