@@ -40,7 +40,9 @@ def plan_as_json(plan: RunPlan) -> str:
             "scenario": plan.scenario.model_dump(mode="json"),
             "settings": [_setting(setting) for setting in plan.settings],
             "timeline": [
-                {"at": one.at, "action": one.action, "servers": one.servers} for one in timeline(plan)
+                {"at": one.at, "action": one.action, "servers": one.servers}
+                | ({"manner": one.manner} if one.manner is not None else {})
+                for one in timeline(plan)
             ],
             "rpcs": planned_rpcs(plan),
             "seed": plan.seed,
@@ -67,6 +69,8 @@ def _action(planned: Planned) -> str:
             if planned.servers == planned.before:
                 return f"still {servers}"
             return f"scale {direction} from {planned.before} to {servers}"
+        case "replace":
+            return f"{planned.manner}: {servers} replaced by new ones"
         case _:
             return "the load ends"
 

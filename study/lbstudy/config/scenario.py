@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -62,6 +62,15 @@ class Step(Table):
     )
 
 
+class Replace(Table):
+    """At an instant, all servers are replaced by new ones, as many as before."""
+
+    at: Seconds = Field(gt=0, le=MAX_DURATION, description="seconds since the load's start, up to 86400")
+    how: Literal["rolling-update", "recreate", "evict"] = Field(
+        description='"rolling-update", "recreate" (delete the Deployment, create it again) or "evict"'
+    )
+
+
 class Expectation(Table):
     """What a figure of a setting's result should be; the run's exit code tells whether it was."""
 
@@ -107,6 +116,9 @@ class Scenario(Document):
     step: list[Step] = Field(
         min_length=1, max_length=1000, description="1 to 1000 tables [[step]] with at and servers"
     )
+    replace: Annotated[list[Replace], Field(max_length=100)] = Field(
+        default_factory=list, description="at most 100 tables [[replace]] with at and how"
+    )
     expect: Annotated[list[Expectation], Field(max_length=1000)] = Field(
         default_factory=list, description="at most 1000 tables [[expect]]"
     )
@@ -131,4 +143,10 @@ class Scenario(Document):
                 f"expected every [[step]] before the end (duration = {self.duration:g}),"
                 f" found at = {self.step[-1].at:g}"
             )
+        for replace in self.replace:
+            if replace.at >= self.duration:
+                raise ValueError(
+                    f"expected every [[replace]] before the end (duration = {self.duration:g}),"
+                    f" found at = {replace.at:g}"
+                )
         return self

@@ -25,7 +25,11 @@ def phases(lane: Lane) -> list[Phase]:
     starts = {0.0: f"{servers} server{'s' if servers != 1 else ''}"}
     for command in lane.commands:
         if 0 < command.at < lane.end:
-            starts[command.at] = f"{servers} → {command.servers} servers"
+            starts[command.at] = (
+                f"{command.manner}, {command.servers} servers"
+                if command.manner
+                else f"{servers} → {command.servers} servers"
+            )
             servers = command.servers
     edges = [*starts, lane.end]
     return [

@@ -71,10 +71,11 @@ class PodLife:
 
 @dataclass(frozen=True, slots=True)
 class ScaleCommand:
-    """The platform was told to have so many servers."""
+    """The platform was told to have so many servers, or to replace all of them."""
 
     at: float
     servers: int
+    manner: str = ""  # of a replacement: "rolling-update" …
 
 
 @dataclass(frozen=True, slots=True)

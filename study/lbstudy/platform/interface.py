@@ -23,6 +23,17 @@ class ChangeKind(StrEnum):
     UNPUBLISHED = "unpublished"
     TERMINATING = "terminating"  # SIGTERM sent
     EXITED = "exited"  # detail: the exit status, as "0", "-9"
+    REPLACE = "replace"  # a replacement was accepted (pod and address are None; detail: the manner)
+    FAULT = "fault"  # a fault began on a pod, or on the way to it (detail: its label)
+    LIFTED = "lifted"  # that fault ended
+
+
+class Manner(StrEnum):
+    """How all pods of a Deployment are replaced by new ones."""
+
+    ROLLING_UPDATE = "rolling-update"  # a new pod template, as `kubectl rollout restart`
+    RECREATE = "recreate"  # the Deployment is deleted and created again
+    EVICT = "evict"  # the pods are evicted, as `kubectl drain` does
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +47,19 @@ class Change:
     pod: str | None = None
     address: str | None = None
     detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Trouble on particular servers, or on the way to them, from one instant to another.
+
+    ``kind`` and ``options`` are those of the scenario's ``[[fault]]`` (config.fault).
+    """
+
+    label: str  # unique within the run, for people: "latency 200 ms on 1 server"
+    kind: str  # "latency", "error", "hang" …
+    servers: int | None = None  # so many of those that are Ready, the oldest first; None: all of them
+    options: Mapping[str, float | int | str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +103,15 @@ class Platform(Protocol):
 
     async def scale(self, deployment: str, replicas: int) -> None:
         """Have so many servers. Removes the youngest first, as a ReplicaSet does."""
+
+    async def replace(self, deployment: str, manner: Manner) -> None:
+        """Replace every pod of a Deployment by a new one. Raises PlatformError where it cannot be done."""
+
+    async def inject(self, deployment: str, fault: Fault) -> None:
+        """Begin a fault on the pods that it names. Raises PlatformError where it cannot be done."""
+
+    async def lift(self, deployment: str, fault: Fault) -> None:
+        """End a fault that was begun; one that cannot be ended (a crash) is over by itself."""
 
     async def start_client(self, spec: ClientSpec) -> None:
         """Start a client pod."""

@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Literal
 
 from lbstudy.config.scenario import Scenario
 from lbstudy.config.setting import Setting
+from lbstudy.platform.interface import Manner
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +37,23 @@ class Planned:
     """Something that the run will do, for every setting at the same instant."""
 
     at: float  # s since the load's start
-    action: str  # "start", "scale" or "end"
+    action: Literal["start", "scale", "replace", "end"]
     servers: int  # wanted from then on, per setting
     before: int  # wanted until then
+    manner: Manner | None = None  # of a replacement
 
 
 def timeline(plan: RunPlan) -> list[Planned]:
-    """List what the run will do, in order: the servers before the load, each scale step, the end."""
+    """List what the run will do, in order: the servers before the load, each command, the end."""
     steps = plan.scenario.step
     planned = [Planned(steps[0].at, "start", steps[0].servers, 0)]
     planned.extend(
         Planned(step.at, "scale", step.servers, before.servers) for before, step in pairwise(steps)
     )
+    for replace in plan.scenario.replace:
+        servers = next(step.servers for step in reversed(steps) if step.at <= replace.at)
+        planned.append(Planned(replace.at, "replace", servers, servers, Manner(replace.how)))
+    planned.sort(key=lambda one: one.at)  # stable: of two at the same instant, the step comes first
     planned.append(Planned(plan.scenario.duration, "end", 0, steps[-1].servers))
     return planned
 

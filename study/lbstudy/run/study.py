@@ -16,7 +16,7 @@ from lbstudy.run.changes import ChangeLog
 from lbstudy.run.clock import until
 from lbstudy.run.describe import describe
 from lbstudy.run.forwarding import Forwarding
-from lbstudy.run.plan import RunPlan
+from lbstudy.run.plan import Planned, RunPlan, timeline
 from lbstudy.run.progress import Progress
 from lbstudy.run.record import collect, record
 from lbstudy.run.specs import client_deployment, client_spec, server_deployment, server_spec
@@ -144,7 +144,7 @@ async def _play(
     ticking = asyncio.create_task(_tick(view, start_at))
     try:
         async with asyncio.TaskGroup() as tasks:  # a client that fails ends the timeline at once
-            tasks.create_task(_scale(plan, platform, view, start_at))
+            tasks.create_task(_commands(plan, platform, view, start_at))
             for setting in plan.settings:
                 tasks.create_task(_client(plan, platform, client_deployment(setting.name)))
     except ExceptionGroup as failures:
@@ -153,19 +153,27 @@ async def _play(
         ticking.cancel()
 
 
-async def _scale(plan: RunPlan, platform: Platform, view: View, start_at: float) -> None:
+async def _commands(plan: RunPlan, platform: Platform, view: View, start_at: float) -> None:
     view.stage("waiting for the load to start")
     await until(start_at)
     view.stage("load runs")
-    for step in plan.scenario.step[1:]:
-        await until(start_at + step.at)
+    for planned in timeline(plan)[1:-1]:
+        await until(start_at + planned.at)
         for setting in plan.settings:
-            view.command(setting.name, step.servers)
+            view.command(setting.name, planned.servers)
         await asyncio.gather(
-            *(platform.scale(server_deployment(setting.name), step.servers) for setting in plan.settings)
+            *(_act(platform, server_deployment(setting.name), planned) for setting in plan.settings)
         )
     await until(start_at + plan.scenario.duration)
     view.stage("waiting for the last answers")
+
+
+async def _act(platform: Platform, deployment: str, planned: Planned) -> None:
+    """Give the platform a command of the timeline, for one Deployment."""
+    if planned.manner is not None:
+        await platform.replace(deployment, planned.manner)
+    else:
+        await platform.scale(deployment, planned.servers)
 
 
 async def _client(plan: RunPlan, platform: Platform, name: str) -> None:

@@ -24,8 +24,8 @@ class _Reader:
     """Walks the changes in order of time.
 
     A command from N to M > N brings the first M − N pods that are created after it; one to M < N takes the
-    first N − M that are terminated after it. What exceeds these numbers nobody commanded: a pod that takes
-    the place of one that died, and the tear-down at the end.
+    first N − M that are terminated after it; a replacement brings N and takes N. What exceeds these numbers
+    nobody commanded: a pod that takes the place of one that died, and the tear-down at the end.
     """
 
     commands: list[ScaleCommand] = field(default_factory=list)
@@ -33,12 +33,26 @@ class _Reader:
     to_come: list[float] = field(default_factory=list)  # the commands that still bring a pod, oldest first
     to_go: list[float] = field(default_factory=list)
 
+    def command(self, change: SeenChange) -> None:
+        """Take in what concerns the whole Deployment."""
+        if change.kind == ChangeKind.SCALE:
+            self.scale(change)
+        elif change.kind == ChangeKind.REPLACE:
+            self.replace(change)
+
     def scale(self, change: SeenChange) -> None:
         servers = int(change.detail)
         before = self.commands[-1].servers if self.commands else 0
         self.commands.append(ScaleCommand(change.at, servers))
         waiting = self.to_come if servers > before else self.to_go
         waiting.extend([change.at] * abs(servers - before))
+
+    def replace(self, change: SeenChange) -> None:
+        """All servers go, as many come."""
+        servers = self.commands[-1].servers if self.commands else 0
+        self.commands.append(ScaleCommand(change.at, servers, change.detail))
+        self.to_come.extend([change.at] * servers)
+        self.to_go.extend([change.at] * servers)
 
     def created(self, pod: str, change: SeenChange) -> None:
         commanded = self.to_come.pop(0) if self.to_come else change.at
@@ -70,10 +84,8 @@ def read_changes(changes: Iterable[SeenChange]) -> tuple[tuple[ScaleCommand, ...
     if initial is not None:
         reader.scale(initial)
     for change in ordered:
-        if change.kind == ChangeKind.SCALE:
-            reader.scale(change)
-            continue
         if change.pod is None:
+            reader.command(change)
             continue
         if change.kind == ChangeKind.CREATED:
             reader.created(change.pod, change)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
 
-from lbstudy.platform.interface import Change, ClientSpec, PlatformError, ServerSpec
+from lbstudy.platform.interface import Change, ClientSpec, Fault, Manner, PlatformError, ServerSpec
 from lbstudy.platform.local.capacity import most_pods
 from lbstudy.platform.local.changes import ChangeLog
 from lbstudy.platform.local.controller import Controller
@@ -83,6 +83,19 @@ class LocalPlatform:
             raise PlatformError(f"{deployment}: no such deployment")
         self._check_replicas(deployment, replicas, sum(pod.counts for pod in servers.state.pods))
         self._controller.scale(deployment, replicas)
+
+    async def replace(self, deployment: str, manner: Manner) -> None:
+        """Not here: raises PlatformError."""
+        raise PlatformError(
+            f"{deployment}: the local platform replaces no servers ({manner}); Kubernetes does"
+        )
+
+    async def inject(self, deployment: str, fault: Fault) -> None:
+        """Begin a fault; raises PlatformError: there is none on this platform yet."""
+        raise PlatformError(f"{deployment}: the local platform cannot do {fault.kind}")
+
+    async def lift(self, deployment: str, fault: Fault) -> None:
+        """End a fault; see ``inject``."""
 
     async def start_client(self, spec: ClientSpec) -> None:
         """Start a client pod; raises PlatformError when its server Deployment does not exist."""
