@@ -1,4 +1,5 @@
 # Server, client and their instrumentation in one image:  docker build -t lbstudy:dev .
+# The study itself on top of that, to be run in a cluster: docker build -t lbstudy-study:dev --target study .
 #
 # Versions are those of constraints.txt. PYTHON_IMAGE needs Python 3.11 or newer with venv, on glibc.
 ARG PYTHON_IMAGE=python:3.11-slim
@@ -21,7 +22,16 @@ COPY instrumentor instrumentor
 COPY services services
 RUN /opt/pip/bin/pip --python /opt/lbstudy/bin/python install ./instrumentor ./services
 
-FROM ${PYTHON_IMAGE}
+FROM build AS build-study
+COPY README.md pyproject.toml ./
+COPY study study
+COPY otel-collector otel-collector
+COPY jaeger jaeger
+COPY prometheus prometheus
+COPY grafana grafana
+RUN /opt/pip/bin/pip --python /opt/lbstudy/bin/python install .
+
+FROM ${PYTHON_IMAGE} AS server
 LABEL org.opencontainers.image.title="lbstudy" \
       org.opencontainers.image.description="Server and client of grpc-lb-study, instrumented" \
       org.opencontainers.image.licenses="Apache-2.0"
@@ -32,3 +42,12 @@ ENV PATH=/opt/lbstudy/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PYT
 USER 65532:65532
 EXPOSE 50051
 CMD ["opentelemetry-instrument", "python", "-m", "greeter.server", "--address", "0.0.0.0:50051"]
+
+FROM server AS study
+LABEL org.opencontainers.image.title="lbstudy-study" \
+      org.opencontainers.image.description="grpc-lb-study, to be run in a cluster"
+COPY --from=build-study /opt/lbstudy /opt/lbstudy
+CMD ["lbstudy", "--help"]
+
+# The last one is what is built without --target.
+FROM server

@@ -1,0 +1,17 @@
+#!/bin/sh
+# Runs a program again each time that it ends, until this shell is told to end: run-again.sh PROGRAM [ARGUMENT...]
+# The program's process id is in /tmp/program.pid, for whoever wants it started anew.
+ended=
+trap 'ended=yes; kill -TERM "$program" 2>/dev/null' TERM INT
+while [ -z "$ended" ]; do
+  "$@" &
+  program=$!
+  echo "$program" >/tmp/program.pid
+  wait "$program"
+  status=$?
+  # A signal to this shell ends the wait, not the program.
+  while kill -0 "$program" 2>/dev/null; do wait "$program"; status=$?; done
+  # Ended by itself with an error, as with a typing error in what was synced: not in a tight loop.
+  [ -n "$ended" ] || [ "$status" -eq 0 ] || sleep 1
+done
+exit "$status"
