@@ -108,7 +108,7 @@ def test_where_the_seconds_went_is_one_line_a_setting() -> None:
     text = " ".join(printed(sample.result(), 80).split())
     assert (
         "stock, where the seconds went: of 28.6 s from Ready on (mean of 6, 6 of which got no RPC while"
-        " watched): 28.6 s no trigger, 60.0 ms other" in text
+        " watched): 28.6 s no trigger, 60.0 ms DNS propagation" in text
     )
     assert (
         "max-age, where the seconds went: of 5.0 s from Ready to the first RPC (mean of 6): 3.5 s no" in text

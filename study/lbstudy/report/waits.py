@@ -56,6 +56,8 @@ def _largest(parts: Iterable[tuple[WaitedFor, float]]) -> str:
     whole = sum(sums.values())
     ranked = sorted(sums, key=lambda what: -sums[what])
     shown = [what for what in ranked if sums[what] >= _SMALL * whole][:_MOST]
+    if len(ranked) == len(shown) + 1:
+        shown = ranked
     words = [f"{figures.seconds(sums[what])} {what.value}" for what in shown]
     rest = whole - sum(sums[what] for what in shown)
     if len(shown) < len(sums):
