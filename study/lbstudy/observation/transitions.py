@@ -1,8 +1,8 @@
 """The order of a subchannel's states where its stamps do not tell.
 
-channelz counts in whole milliseconds, and its stamps shift by up to 0.1 ms between two readings. So states that
-a subchannel entered within a millisecond may carry one stamp, or stamps that contradict their order. Which
-came first is then told by what gRPC's connectivity states allow
+channelz counts in whole milliseconds, and its stamps shift by up to 0.1 ms between two readings. So states
+that a subchannel entered within a millisecond may carry one stamp, or stamps that contradict their order.
+Which came first is then told by what gRPC's connectivity states allow
 (https://github.com/grpc/grpc/blob/master/doc/connectivity-semantics-and-api.md).
 """
 
