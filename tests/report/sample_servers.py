@@ -1,6 +1,7 @@
 """What became of the sample's servers: adaptability, utilisation, ledger."""
 
 import numpy as np
+from lbstudy.measures import attribution
 from lbstudy.result.model import (
     Adaptability,
     Added,
@@ -15,6 +16,8 @@ from lbstudy.result.model import (
     StageName,
     Usage,
     Utilisation,
+    Wait,
+    WaitedFor,
 )
 
 from tests.report.sample_lane import BUCKET, DOWN, END, UP, Lane
@@ -56,6 +59,7 @@ def adaptability(lane: Lane) -> Adaptability:
         detect=summary(detect),
         discovery=summary(discovery),
         undiscovered=[] if n.discovers else lane.servers[n.initial :],
+        waits=attribution.summary([(a.ready, v) for a in added if a.ready is not None for v in a.clients]),
         updates_by_outcome={
             o: k for o in ("changed", "unchanged", "nxdomain") if (k := sum(u[2] == o for u in updates))
         },
@@ -80,7 +84,12 @@ def _added(lane: Lane, server: str) -> Added:
                 )
             ]
             missed = Delay(censored_after=round(until - ready, 3))
-            clients.append(ClientView(client=c, stages=stages, detect=missed, discovery=missed))
+            waits = [
+                Wait(what=WaitedFor.READY, start=UP, end=ready),
+                Wait(what=WaitedFor.DNS, start=ready, end=ready + 0.06),
+                Wait(what=WaitedFor.TRIGGER, start=ready + 0.06, end=until, open=True),
+            ]
+            clients.append(ClientView(client=c, stages=stages, detect=missed, discovery=missed, waits=waits))
             continue
         stages = [
             Stage(name=StageName.UPDATE, at=found - 0.1, link=lane.link()),
@@ -94,6 +103,14 @@ def _added(lane: Lane, server: str) -> Added:
                 stages=stages,
                 detect=Delay(seconds=round(found - 0.1 - ready, 3)),
                 discovery=Delay(seconds=round(found - ready, 3)),
+                waits=[
+                    Wait(what=WaitedFor.READY, start=UP, end=ready),
+                    Wait(what=WaitedFor.DNS, start=ready, end=ready + 0.06),
+                    Wait(what=WaitedFor.TRIGGER, start=ready + 0.06, end=found - 1.5),
+                    Wait(what=WaitedFor.MINIMUM_INTERVAL, start=found - 1.5, end=found - 0.1),
+                    Wait(what=WaitedFor.CONNECT, start=found - 0.1, end=found - 0.06),
+                    Wait(what=WaitedFor.FIRST_RPC, start=found - 0.06, end=found),
+                ],
             )
         )
     return Added(

@@ -19,6 +19,8 @@ from lbstudy.result.model import (
     StageName,
     Timeline,
     TimelineEvent,
+    Wait,
+    WaitedFor,
 )
 from markupsafe import Markup
 
@@ -164,6 +166,13 @@ def added(*, seconds: float | None) -> Added:
         ],
         detect=delay,
         discovery=delay,
+        waits=[
+            Wait(what=WaitedFor.READY, start=20, end=21),
+            Wait(
+                what=WaitedFor.TRIGGER, start=21, end=50 if found is None else found - 1, open=found is None
+            ),
+            *([] if found is None else [Wait(what=WaitedFor.TURN, start=found - 1, end=found)]),
+        ],
     )
     return Added(
         server="a",
@@ -182,17 +191,19 @@ def test_waterfall_of_a_server_that_was_found() -> None:
     pod, client = waterfall.added_waterfall(added(seconds=4), Linear(0, 10)).rows
     assert (pod.name, pod.value) == ("pod", "1.0 s")
     assert (client.name, client.value, client.censored) == ("client-0", "4.0 s", False)
-    # Ready at +1 s, the update at +4 s, the first RPC at +5 s
+    # Ready at +1 s, nothing made the client look until +4 s, its turn came at +5 s
     assert re.findall(r'<rect x="([\d.]+%)" y="4" width="([\d.]+%)"', client.bar) == [
         ("10%", "30%"),
         ("40%", "10%"),
     ]
+    assert re.findall(r"<title>([^<]+)</title></rect>", client.bar) == ["no trigger: 3.0 s", "turn: 1.0 s"]
     assert "mark-arrow" not in client.bar
 
 
 def test_waterfall_of_a_server_that_was_not_found_ends_in_an_arrow() -> None:
     client = waterfall.added_waterfall(added(seconds=None), Linear(0, 30)).rows[1]
     assert (client.value, client.censored) == ("> 29.0 s", True)
+    assert "no trigger: 29.0 s, and still" in client.bar
     assert "st-censored" in client.bar
     assert 'href="#mark-arrow" x="100%"' in client.bar
 

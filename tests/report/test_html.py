@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import TypeAlias
 
 import pytest
-from lbstudy.report import figures
+from lbstudy.report import figures, waits
 from lbstudy.report.charts import svg, timeline
 from lbstudy.report.html import render_html
 from lbstudy.result.model import Result, StageName
@@ -293,3 +293,19 @@ def test_a_server_has_one_colour_everywhere(page: Page, variant: str) -> None:
 def test_same_result_same_bytes(page: Page, variant: str) -> None:
     result, html, _ = page(variant)
     assert render_html(result) == html
+
+
+def test_where_the_seconds_went_is_told_by_client_and_in_the_mean(page: Page, variant: str) -> None:
+    result, _, root = page(variant)
+    measured = [s.adaptability for s in result.settings]
+    shown = [row for t in root.find("table", class_="waits") for row in t.rows()[1:]]
+    expected = []
+    for found in measured:
+        if found.waits is not None:
+            expected += [[figures.seconds(part.mean), str(part.open)] for part in found.waits.parts]
+            expected.append([figures.seconds(found.waits.mean), str(found.waits.open)])
+    assert [row[1:] for row in shown] == expected
+    told = [row[6] for t in root.find("table", class_="added") for row in t.rows()[1:]]
+    views = [(a.ready, c) for found in measured for a in found.added for c in a.clients]
+    assert told == [waits.of_one(view.waits, ready) for ready, view in views if ready is not None]
+    assert len(root.find("p", class_="went")) == sum(found.waits is not None for found in measured)

@@ -6,6 +6,7 @@ from importlib import resources
 import pytest
 
 CSS = resources.files("lbstudy.report").joinpath("style.css").read_text(encoding="utf-8")
+WAITS = ("interval", "backoff", "look", "turn", "held")
 _ROOTS = re.findall(r":root \{(.*?)\n\s*\}", CSS, re.DOTALL)
 
 
@@ -48,7 +49,16 @@ def test_text_can_be_read(name: str) -> None:
 @pytest.mark.parametrize("name", ["light", "dark"])
 def test_what_is_drawn_can_be_seen(name: str) -> None:
     colours = scheme(name)
-    for drawn in [*(f"s{i}" for i in range(8)), "pod", "connect", "first", "dns", "wait-line", "strong"]:
+    for drawn in [
+        *(f"s{i}" for i in range(8)),
+        "pod",
+        "connect",
+        "first",
+        "dns",
+        "wait-line",
+        *WAITS,
+        "strong",
+    ]:
         assert contrast(colours[drawn], colours["page"]) >= 3, drawn
 
 

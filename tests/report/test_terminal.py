@@ -102,3 +102,14 @@ def test_largest_deviation_is_that_of_the_phase_after_the_scale_up() -> None:
     assert rows["largest deviation"][0].text == "100.0 %"
     rows = {row.label: row.cells for row in comparison(sample.no_added())}
     assert rows["largest deviation"][0].text == "0.0 %"
+
+
+def test_where_the_seconds_went_is_one_line_a_setting() -> None:
+    text = " ".join(printed(sample.result(), 80).split())
+    assert (
+        "stock, where the seconds went: of 28.6 s from Ready on (mean of 6, 6 of which got no RPC while"
+        " watched): 28.6 s no trigger, 60.0 ms DNS propagation" in text
+    )
+    assert (
+        "max-age, where the seconds went: of 5.0 s from Ready to the first RPC (mean of 6): 3.5 s no" in text
+    )

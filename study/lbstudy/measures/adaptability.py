@@ -6,6 +6,8 @@ For a server that was *added* (commanded after the initial command), and for eac
 - *connected*: when a subchannel of the client to its address first became READY.
 - *time to discovery*: from Ready to the end of the first RPC that it answered with OK for the client.
 
+Where the time from the command to the first RPC went is told by ``attribution``.
+
 Per server: the *fair share* (see ``fair_share``). It is watched until the load ends, its removal is
 commanded, or it ends by itself; what had not happened by then is censored, and enters medians as such (see
 ``delays``). A server that was not Ready while it was watched had nothing to be discovered: it is listed
@@ -22,6 +24,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from lbstudy.measures import attribution
 from lbstudy.measures.codes import OK
 from lbstudy.measures.delays import delay, summary
 from lbstudy.measures.fair_share import FairShare
@@ -57,6 +60,9 @@ def adaptability(lane: Lane) -> Adaptability:
             for index, pod in enumerate(lane.pods)
             if pod.ready is not None and pod.ready < lane.end and index not in answered
         ],
+        waits=attribution.summary(
+            [(server.ready, view) for server in added if server.ready is not None for view in server.clients]
+        ),
         updates_by_outcome=dict(sorted(Counter(update.outcome for update in lane.updates).items())),
         updates_by_cause=dict(sorted(Counter(update.cause for update in lane.updates).items())),
     )
@@ -78,6 +84,7 @@ class _Additions:
         self._lane = lane
         self._fair_share = FairShare(lane)
         self._answers = first_answers(lane.rpcs)
+        self._attribution = attribution.Attribution(lane)
 
     def all(self) -> list[Added]:
         return [
@@ -154,6 +161,7 @@ class _Additions:
             ],
             detect=delay(ready, update.ended if update else None, until),
             discovery=delay(ready, answered, until),
+            waits=self._attribution.waits(index, pod, client, until, None if answered is None else row),
         )
 
 

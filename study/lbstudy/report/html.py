@@ -26,6 +26,7 @@ from lbstudy.report.charts import (
 from lbstudy.report.comparison import comparison, failed, sent
 from lbstudy.report.links import SettingLinks, links_of
 from lbstudy.report.palette import Palette
+from lbstudy.report.waits import MEANING, in_words, of_one
 from lbstudy.result.model import PhaseDistribution, Result, SettingResult
 
 UNFOLDED = 10
@@ -89,6 +90,11 @@ def render_html(result: Result) -> str:
             definitions=svg.join([marks.definitions(), texture.definitions()]),
             style=Markup(style),  # noqa: S704  # our own file, in which there is no "<"
             style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
+            waits=[
+                (what, waterfall.WAIT_CLASS[what], MEANING[what])
+                for what in waterfall.waited_for(result.settings)
+            ],
+            meaning=MEANING,
             data=_data(result),
             unfolded=UNFOLDED,
         )
@@ -183,4 +189,6 @@ def _environment() -> Environment:
         "seconds delay instant count percent rate index p_value cores memory tick".split()  # noqa: SIM905
     ):
         environment.filters[name] = getattr(figures, name)
+    environment.filters["where_it_went"] = in_words
+    environment.filters["waits"] = of_one
     return environment

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from lbstudy.report import figures
 from lbstudy.report.comparison import Row, comparison
+from lbstudy.report.waits import in_words
 from lbstudy.result.model import Change, Result, SettingResult
 
 LABEL_WIDTH = 27
@@ -76,6 +77,10 @@ def _print_changes(setting: SettingResult, console: Console) -> None:
     for change in setting.adaptability.changes:
         what = f"{change.before} → {change.after} servers at {figures.moment(change.at)} s"
         _print_item(f"{setting.name}, {what}: {'; '.join(_effects(setting, change))}", console)
+    if setting.adaptability.waits is not None:
+        _print_item(
+            f"{setting.name}, where the seconds went: {in_words(setting.adaptability.waits)}", console
+        )
 
 
 def _effects(setting: SettingResult, change: Change) -> list[str]:

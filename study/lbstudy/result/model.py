@@ -244,6 +244,52 @@ class Stage(Part):
     link: Link | None = None
 
 
+class WaitedFor(StrEnum):
+    """What a client was waiting for, in the order in which these things come; see measures.attribution."""
+
+    READY = "Ready"
+    PUSH = "push"
+    DNS = "DNS propagation"
+    TRIGGER = "no trigger"
+    MINIMUM_INTERVAL = "minimum interval"
+    RESOLVER_BACKOFF = "resolver back-off"
+    RESOLUTION = "resolution"
+    POLICY = "not connected by the policy"
+    CONNECT = "connect"
+    CONNECTION_BACKOFF = "connection back-off"
+    HEALTH_CHECK = "held back"
+    TURN = "turn"
+    FAILING = "failing"
+    EJECTION = "ejected"
+    FIRST_RPC = "first RPC"
+
+
+class Wait(Part):
+    """A part of a delay: what the client waited for, from when to when."""
+
+    what: WaitedFor
+    start: float
+    end: float
+    open: bool = Field(default=False, description="it had not come when the watching ended")
+
+
+class MeanWait(Part):
+    """How long one thing was waited for, in the mean over all clients and servers."""
+
+    what: WaitedFor
+    mean: float
+    open: int = Field(description="clients and servers that still waited for it when the watching ended")
+
+
+class WaitSummary(Part):
+    """Where the seconds went from Ready to the first RPC, or the watching's end; the parts sum up to it."""
+
+    count: int = Field(description="pairs of added server and client")
+    open: int = Field(description="of these, without a first RPC within the time watched")
+    mean: float
+    parts: list[MeanWait]
+
+
 class ClientView(Part):
     """What one client made of one change."""
 
@@ -251,6 +297,10 @@ class ClientView(Part):
     stages: list[Stage]
     detect: Delay = Field(description="time to detect")
     discovery: Delay | None = Field(description="time to discovery; None for a removal")
+    waits: list[Wait] = Field(
+        default_factory=list,
+        description="of an added server: what was waited for, from command to first RPC, without a gap",
+    )
 
 
 class Added(Part):
@@ -300,6 +350,10 @@ class Adaptability(Part):
     detect: DelaySummary = Field(description="time to detect, per added server and client")
     discovery: DelaySummary = Field(description="time to discovery, per added server and client")
     undiscovered: list[str] = Field(description="servers that were Ready and never answered an RPC")
+    waits: WaitSummary | None = Field(
+        default=None,
+        description="where the seconds from Ready to the first RPC went; None without added servers",
+    )
     updates_by_outcome: dict[str, int]
     updates_by_cause: dict[str, int]
 

@@ -19,6 +19,7 @@ from lbstudy.observation.records import (
     Update,
 )
 from lbstudy.observation.source import Expected, SettingInfo, Source
+from lbstudy.observation.transitions import in_order
 from lbstudy.result.model import Provenance
 from lbstudy.store.database import RunStore
 from lbstudy.store.description import DescribedSetting, read_description
@@ -175,7 +176,7 @@ class StoreSource(Source):
                     ref=SpanRef(trace, span),
                 )
             )
-        return tuple(sorted(found, key=lambda transition: transition.at))
+        return in_order(found)
 
     def _events(self, setting: str, name: str) -> Sequence[tuple[Any, ...]]:
         return self._store.query(_EVENTS, {"setting": setting, "name": name})

@@ -10,7 +10,7 @@ from lbstudy.report import figures
 from lbstudy.report.charts import marks, svg
 from lbstudy.report.charts.plot import Plot, chart
 from lbstudy.report.charts.scale import Linear, Scale
-from lbstudy.result.model import Added, Delay, Removed, SettingResult, StageName
+from lbstudy.result.model import Added, ClientView, Delay, Removed, SettingResult, StageName, WaitedFor
 
 ROW = 18.0
 BAR = 10.0
@@ -20,7 +20,6 @@ CLIENTS = 6
 """With more clients than these the waterfall shows the slowest; the table has them all."""
 
 POD_ADDED = (StageName.COMMAND, StageName.CREATED, StageName.STARTED, StageName.READY, StageName.PUBLISHED)
-CLIENT_ADDED = (StageName.READY, StageName.UPDATE, StageName.CONNECTED, StageName.FIRST_RPC)
 POD_REMOVED = (StageName.COMMAND, StageName.TERMINATING, StageName.UNPUBLISHED, StageName.EXITED)
 CLIENT_REMOVED = (StageName.COMMAND, StageName.UPDATE)
 
@@ -30,13 +29,30 @@ STAGE_CLASS = {
     StageName.READY: "st-start",
     StageName.PUBLISHED: "st-dns",
     StageName.UPDATE: "st-wait",
-    StageName.CONNECTED: "st-connect",
-    StageName.FIRST_RPC: "st-first",
     StageName.TERMINATING: "st-pod",
     StageName.UNPUBLISHED: "st-dns",
     StageName.EXITED: "st-start",
 }
 """The stage that a bar leads to → its class."""
+
+WAIT_CLASS = {
+    WaitedFor.READY: "st-start",
+    WaitedFor.PUSH: "st-dns",
+    WaitedFor.DNS: "st-dns",
+    WaitedFor.TRIGGER: "st-wait",
+    WaitedFor.MINIMUM_INTERVAL: "st-interval",
+    WaitedFor.RESOLVER_BACKOFF: "st-backoff",
+    WaitedFor.RESOLUTION: "st-look",
+    WaitedFor.POLICY: "st-policy",
+    WaitedFor.CONNECT: "st-connect",
+    WaitedFor.CONNECTION_BACKOFF: "st-backoff",
+    WaitedFor.HEALTH_CHECK: "st-held",
+    WaitedFor.TURN: "st-turn",
+    WaitedFor.FAILING: "st-failing",
+    WaitedFor.EJECTION: "st-held",
+    WaitedFor.FIRST_RPC: "st-first",
+}
+"""What a client waits for → the class of its bar."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,18 +100,28 @@ def _scale(servers: Sequence[Added | Removed]) -> Linear:
 
 
 def added_waterfall(added: Added, x: Scale) -> Waterfall:
-    """Command → Ready → in DNS by the platform; then each client's wait until its first RPC."""
+    """Command → Ready → in DNS by the platform; then what each client waited for from Ready on."""
     pod = {s.name: s.at for s in added.stages}
     ready = added.ready
     rows = [Row("pod", _since(ready, added.command), ready is None, _bar(added, pod, POD_ADDED, x, None))]
     shown = sorted(added.clients, key=lambda v: _rank(v.discovery), reverse=True)[:CLIENTS]
     for view in sorted(shown, key=added.clients.index):
-        at = {StageName.READY: ready} | {s.name: s.at for s in view.stages}
         censored = view.discovery is not None and view.discovery.seconds is None
-        bar = _bar(added, at, CLIENT_ADDED, x, added.watched_until if censored else None)
-        rows.append(Row(view.client, figures.delay(view.discovery), censored, bar))
+        rows.append(Row(view.client, figures.delay(view.discovery), censored, _waits(added, view, x)))
     note = "never Ready" if ready is None else f"Ready {_signed(ready - added.command)}"
     return Waterfall(added.server, note, rows, len(added.clients) - len(shown))
+
+
+def waited_for(settings: Sequence[SettingResult]) -> list[WaitedFor]:
+    """What any client of any setting waited for from Ready on, in the order in which such things come."""
+    found = {
+        wait.what
+        for setting in settings
+        for added in setting.adaptability.added
+        for view in added.clients
+        for wait in view.waits
+    }
+    return [what for what in WaitedFor if what in found and what is not WaitedFor.READY]
 
 
 def removed_waterfall(removed: Removed, x: Scale) -> Waterfall:
@@ -121,6 +147,24 @@ def axis(x: Scale) -> Markup:
     """The time axis below the rows."""
     plot = Plot(x, Linear(0, 1), height=2)
     return chart(38, "Time axis", "Seconds since the scale command.", plot.x_axis("s since the command", 6))
+
+
+def _waits(added: Added, view: ClientView, x: Scale) -> Markup:
+    """A client's waits, one bar each; the last one ends in an arrow where it is open."""
+    plot = Plot(x, Linear(0, 1), height=BAR, top=(ROW - BAR) / 2)
+    parts = [svg.element("line", x1="0", x2="100%", y1=ROW / 2, y2=ROW / 2, class_="grid")]
+    told = []
+    for wait in view.waits:
+        if wait.what is WaitedFor.READY:
+            continue
+        start, end = wait.start - added.command, wait.end - added.command
+        tip = f"{wait.what.value}: {figures.seconds(end - start)}{', and still' if wait.open else ''}"
+        told.append(tip)
+        class_ = f"stage {WAIT_CLASS[wait.what]}{' st-censored' if wait.open else ''}"
+        parts.append(plot.bar(start, end, 0, 1, class_, tip))
+        if wait.open:
+            parts.append(marks.use("arrow", plot.at(end), ROW / 2))
+    return chart(ROW, "Where the seconds went", "; ".join(told), *parts)
 
 
 def _bar(
