@@ -26,6 +26,14 @@ def address(text: str) -> str:
     return text
 
 
+def loopback_address(text: str) -> str:
+    """An ``address`` that only this machine, or this pod, can reach."""
+    host = address(text).rpartition(":")[0].removeprefix("[").removesuffix("]")
+    if not ipaddress.ip_address(host).is_loopback:
+        raise argparse.ArgumentTypeError(f"{text!r} is not on loopback")
+    return text
+
+
 def positive(text: str) -> float:
     """A finite number greater than zero."""
     value = _finite(text)

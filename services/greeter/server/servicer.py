@@ -6,6 +6,8 @@ from collections import Counter
 
 import grpc
 
+from greeter.server.faults import Faults
+from greeter.server.load_report import LoadReporter
 from greeter.v1 import greeter_pb2, greeter_pb2_grpc
 
 SERVICE = greeter_pb2.DESCRIPTOR.services_by_name["GreeterService"].full_name
@@ -18,10 +20,13 @@ class Greeter(greeter_pb2_grpc.GreeterServiceServicer):
     Attributes:
         answered: status code → RPCs. ``CANCELLED`` are those that ended before their answer: the client
             cancelled, its deadline passed, its connection broke, or the drain's grace ran out.
+        reporter: whose trailer goes with each answer; None: none does.
     """
 
-    def __init__(self, pod_name: str, work: float) -> None:
+    def __init__(self, pod_name: str, work: float, faults: Faults) -> None:
         self.answered: Counter[str] = Counter()
+        self.reporter: LoadReporter | None = None
+        self._faults = faults
         self._open = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -31,14 +36,22 @@ class Greeter(greeter_pb2_grpc.GreeterServiceServicer):
     async def SayHello(  # noqa: N802  # the stub's name
         self,
         request: greeter_pb2.SayHelloRequest,
-        context: grpc.aio.ServicerContext[greeter_pb2.SayHelloRequest, greeter_pb2.SayHelloResponse],  # noqa: ARG002
+        context: grpc.aio.ServicerContext[greeter_pb2.SayHelloRequest, greeter_pb2.SayHelloResponse],
     ) -> greeter_pb2.SayHelloResponse:
-        """Say hello after the constant time."""
+        """Say hello after the constant time, unless a fault wants it otherwise."""
         self._open += 1
         self._idle.clear()
         code = "CANCELLED"
         try:
-            await asyncio.sleep(self._work)
+            trouble = self._faults.decide()
+            await asyncio.sleep(self._work + trouble.delay)
+            if trouble.hangs:
+                await self._faults.released()
+            if self.reporter is not None:
+                context.set_trailing_metadata(self.reporter.trailer)
+            if trouble.code is not None:
+                code = trouble.code.name
+                await context.abort(trouble.code, "a fault, on purpose")
             code = "OK"
         finally:
             self.answered[code] += 1

@@ -13,7 +13,7 @@ def plan_as_text(plan: RunPlan) -> str:
     lines = [
         f"Scenario {scenario.name}: {scenario.description}",
         f"  load      {load.clients} clients × {load.rate:g} RPC/s each, time-out {load.timeout:g} s",
-        f"  servers   answer after {scenario.server.work:g} s",
+        f"  servers   answer after {scenario.server.work:g} s, probed every {scenario.server.probe_period} s",
         f"  DNS       TTL {scenario.dns.ttl} s, propagation {scenario.dns.propagation:g} s",
     ]
     for setting in plan.settings:
@@ -42,6 +42,7 @@ def plan_as_json(plan: RunPlan) -> str:
             "timeline": [
                 {"at": one.at, "action": one.action, "servers": one.servers}
                 | ({"manner": one.manner} if one.manner is not None else {})
+                | ({"fault": asdict(one.fault)} if one.fault is not None else {})
                 for one in timeline(plan)
             ],
             "rpcs": planned_rpcs(plan),
@@ -60,6 +61,8 @@ def _setting(setting: Setting) -> dict[str, object]:
 
 
 def _action(planned: Planned) -> str:
+    if planned.fault is not None:
+        return planned.fault.label if planned.action == "inject" else f"end of: {planned.fault.label}"
     servers = "1 server" if planned.servers == 1 else f"{planned.servers} servers"
     match planned.action:
         case "start":

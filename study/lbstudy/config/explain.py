@@ -1,7 +1,7 @@
 """Turns pydantic's errors into one line for the user: the key, what was expected, what was found."""
 
 from collections.abc import Sequence
-from typing import Any, get_args
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
@@ -23,6 +23,13 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
 def _line(error: dict[str, Any], model: type[BaseModel]) -> str:
     location: Location = error["loc"]
     key = _key(location)
+    if error["type"].startswith("union_tag_"):  # which table it should be, no table of the union can tell
+        tag = error["ctx"]["discriminator"].strip("'")
+        known = [one.strip("' ") for one in _tags(model, location)]
+        if error["type"] == "union_tag_not_found":
+            return f"{key}, {tag}: missing, expected one of {', '.join(known)}"
+        found = str(error["ctx"]["tag"])
+        return f'{key}, {tag}: expected one of {", ".join(known)}, found "{clipped(found)}"{nearest(found, known)}'
     if error["type"] == "value_error":  # one of the models' own, written for the user
         return f"{key}: {error['ctx']['error']}" if key else str(error["ctx"]["error"])
     if error["type"] == "extra_forbidden":
@@ -46,38 +53,64 @@ def _key(location: Location) -> str:
 
 
 def _fields_at(model: type[BaseModel], location: Location) -> list[str]:
-    inner: type[BaseModel] | None = model
+    tables = [model]
     for part in location:
-        if isinstance(part, str) and inner is not None:
-            field = inner.model_fields.get(part)
-            inner = _table(field) if field else None
-    return list(inner.model_fields) if inner else []
+        if isinstance(part, str):
+            tables = _within(tables, part)
+    return list(tables[0].model_fields) if tables else []
+
+
+def _within(tables: Sequence[type[BaseModel]], part: str) -> list[type[BaseModel]]:
+    """The tables that a part of a location leads to: a key's, or of a union the one with that tag."""
+    if len(tables) > 1:
+        return [table for table in tables if part in _tags_of(table)]
+    field = tables[0].model_fields.get(part) if tables else None
+    return _tables(field) if field else []
+
+
+def _tags(model: type[BaseModel], location: Location) -> list[str]:
+    """What tells the tables of the union at a location apart."""
+    tables = [model]
+    for part in location:
+        if isinstance(part, str):
+            tables = _within(tables, part)
+    return [tag for table in tables for tag in _tags_of(table)]
+
+
+def _tags_of(table: type[BaseModel]) -> list[str]:
+    return [
+        str(tag)
+        for field in table.model_fields.values()
+        if field.is_required() and get_origin(field.annotation) is Literal
+        for tag in get_args(field.annotation)
+    ]
 
 
 def _expected(model: type[BaseModel], location: Location) -> str:
     """Find the description of the innermost field that the location names."""
-    inner: type[BaseModel] | None = model
+    tables = [model]
     text = "a table"
     for part in location:
-        if not isinstance(part, str) or inner is None:
+        if not isinstance(part, str) or not tables:
             continue
-        field = inner.model_fields.get(part)
-        if field is None:
-            break
-        text = (field.description or text).split(": ")[0]
-        inner = _table(field)
+        if len(tables) == 1:
+            field = tables[0].model_fields.get(part)
+            if field is None:
+                break
+            text = (field.description or text).split(": ")[0]
+        tables = _within(tables, part)
     return text
 
 
-def _table(field: FieldInfo) -> type[BaseModel] | None:
-    """Look through lists and options for the table that a field holds."""
-    pending: list[Any] = [field.annotation]
+def _tables(field: FieldInfo) -> list[type[BaseModel]]:
+    """Look through lists, options and unions for the tables that a field holds."""
+    found, pending = [], [field.annotation]
     while pending:
-        annotation = pending.pop()
+        annotation: Any = pending.pop(0)
         if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            return annotation
+            found.append(annotation)
         pending.extend(get_args(annotation))
-    return None
+    return found
 
 
 def _found(value: object) -> str:

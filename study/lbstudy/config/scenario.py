@@ -9,9 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from lbstudy.config.base import NAME_PATTERN, Document, Int, Seconds, Str, Table
 from lbstudy.config.error import clipped, nearest
 from lbstudy.config.expected import MEASURES
-
-MAX_SERVERS = 1000
-MAX_DURATION = 86_400.0
+from lbstudy.config.fault import MAX_DURATION, MAX_SERVERS, AnyFault
 
 
 class Load(Table):
@@ -32,10 +30,22 @@ class Load(Table):
 
 
 class Server(Table):
-    """What a server does for an answer."""
+    """What a server does for an answer, and how its readiness is probed, in Kubernetes' words."""
 
     work: Seconds = Field(
         default=0.02, ge=0, le=60, description="seconds, from 0 to 60: the sleep that stands for work"
+    )
+    probe_period: Int = Field(
+        default=1, ge=1, le=3600, description="whole seconds, from 1 to 3600: periodSeconds"
+    )
+    probe_timeout: Int = Field(
+        default=1, ge=1, le=3600, description="whole seconds, from 1 to 3600: timeoutSeconds"
+    )
+    probe_failures: Int = Field(
+        default=3,
+        ge=1,
+        le=100,
+        description="a whole number from 1 to 100: failureThreshold, failures in a row until not Ready",
     )
 
 
@@ -119,6 +129,9 @@ class Scenario(Document):
     replace: Annotated[list[Replace], Field(max_length=100)] = Field(
         default_factory=list, description="at most 100 tables [[replace]] with at and how"
     )
+    fault: Annotated[list[AnyFault], Field(max_length=100)] = Field(
+        default_factory=list, description="at most 100 tables [[fault]] with kind, at and more"
+    )
     expect: Annotated[list[Expectation], Field(max_length=1000)] = Field(
         default_factory=list, description="at most 1000 tables [[expect]]"
     )
@@ -148,5 +161,11 @@ class Scenario(Document):
                 raise ValueError(
                     f"expected every [[replace]] before the end (duration = {self.duration:g}),"
                     f" found at = {replace.at:g}"
+                )
+        for fault in self.fault:
+            if fault.at >= self.duration or (fault.until or 0) > self.duration:
+                raise ValueError(
+                    f"expected every [[fault]] within the load's time (duration = {self.duration:g}),"
+                    f" found at = {fault.at:g}" + (f", until = {fault.until:g}" if fault.until else "")
                 )
         return self

@@ -52,6 +52,10 @@ class Setting(Document):
     service_config: Annotated[dict[str, JsonValue], BeforeValidator(_known_keys)] | None = Field(
         default=None, description="a table [service_config], gRPC's service config as it stands in JSON"
     )
+    report_load: Annotated[bool, Field(strict=True)] = Field(
+        default=False,
+        description="true or false: servers tell their load in trailers (ORCA), for weighted_round_robin",
+    )
     channel: ChannelArguments = Field(
         default_factory=dict, description="a table [channel] of gRPC channel arguments"
     )

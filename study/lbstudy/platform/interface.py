@@ -63,6 +63,15 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
+class Probe:
+    """A readiness probe of the health service, in Kubernetes' words; one success makes Ready."""
+
+    period: float = 1.0  # s
+    timeout: float = 1.0  # s
+    failures: int = 3  # in a row until not Ready: failureThreshold
+
+
+@dataclass(frozen=True, slots=True)
 class ServerSpec:
     """A Deployment of servers behind a headless Service of the same name."""
 
@@ -73,6 +82,9 @@ class ServerSpec:
     drain_grace: float  # s
     channel_args: Mapping[str, int | str | bool] = field(default_factory=dict)  # gRPC server arguments
     env: Mapping[str, str] = field(default_factory=dict)  # OTEL_* and the like, for every pod
+    probe: Probe = Probe()
+    report_load: bool = False  # the servers tell their load in trailers, for weighted_round_robin
+    control: bool = False  # the servers have a control service, by which faults are injected
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,8 @@ def _setting(setting: Setting) -> DescribedSetting:
         description=setting.description,
         deployment=server_deployment(setting.name),
         options={
-            "policy": {"load balancing": setting.load_balancing},
+            "policy": {"load balancing": setting.load_balancing}
+            | ({"servers report load": True} if setting.report_load else {}),
             "channel": dict(setting.channel),
             "server": dict(setting.server),
             "drain": {"wait": setting.drain.wait, "grace": setting.drain.grace},

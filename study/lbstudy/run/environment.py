@@ -22,9 +22,10 @@ _UNREAD_METRICS = ",".join(
         "process.thread.count",
     )
 )
-# Probes are the platform's traffic, not the load's.
+# Probes and faults are the platform's traffic, not the load's.
 _EXCLUDED_SERVICES = ",".join(
     (
+        "greeter.v1.ControlService",
         "grpc.health.v1.Health",
         "grpc.reflection.v1.ServerReflection",
         "grpc.reflection.v1alpha.ServerReflection",

@@ -1,13 +1,15 @@
 """What a run is to do, before it does anything."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
+from lbstudy.config.fault import labels
 from lbstudy.config.scenario import Scenario
 from lbstudy.config.setting import Setting
-from lbstudy.platform.interface import Manner
+from lbstudy.platform.interface import Fault, Manner
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +39,11 @@ class Planned:
     """Something that the run will do, for every setting at the same instant."""
 
     at: float  # s since the load's start
-    action: Literal["start", "scale", "replace", "end"]
+    action: Literal["start", "scale", "replace", "inject", "lift", "end"]
     servers: int  # wanted from then on, per setting
     before: int  # wanted until then
     manner: Manner | None = None  # of a replacement
+    fault: Fault | None = None  # that begins, or is lifted
 
 
 def timeline(plan: RunPlan) -> list[Planned]:
@@ -51,11 +54,27 @@ def timeline(plan: RunPlan) -> list[Planned]:
         Planned(step.at, "scale", step.servers, before.servers) for before, step in pairwise(steps)
     )
     for replace in plan.scenario.replace:
-        servers = next(step.servers for step in reversed(steps) if step.at <= replace.at)
+        servers = _wanted(plan.scenario, replace.at)
         planned.append(Planned(replace.at, "replace", servers, servers, Manner(replace.how)))
-    planned.sort(key=lambda one: one.at)  # stable: of two at the same instant, the step comes first
+    planned.extend(_faults(plan.scenario))
+    # Stable: of two at the same instant, the step comes first; what ends then, ends before something begins.
+    planned.sort(key=lambda one: (one.at, one.action == "inject"))
     planned.append(Planned(plan.scenario.duration, "end", 0, steps[-1].servers))
     return planned
+
+
+def _faults(scenario: Scenario) -> Iterator[Planned]:
+    """When each fault begins and is lifted; one without an end is lifted when the load ends."""
+    for table, label in zip(scenario.fault, labels(scenario.fault), strict=True):
+        fault = Fault(label, table.kind, getattr(table, "servers", None), table.options)
+        begun, until = _wanted(scenario, table.at), table.until or scenario.duration
+        yield Planned(table.at, "inject", begun, begun, fault=fault)
+        yield Planned(until, "lift", _wanted(scenario, until), _wanted(scenario, until), fault=fault)
+
+
+def _wanted(scenario: Scenario, at: float) -> int:
+    """How many servers are wanted at an instant."""
+    return next(step.servers for step in reversed(scenario.step) if step.at <= at)
 
 
 def planned_rpcs(plan: RunPlan) -> int:

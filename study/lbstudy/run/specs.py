@@ -1,7 +1,7 @@
 """What the platform is asked to run for each setting: names and specs, from the plan alone."""
 
 from lbstudy.config.setting import Setting
-from lbstudy.platform.interface import ClientSpec, ServerSpec
+from lbstudy.platform.interface import ClientSpec, Probe, ServerSpec
 from lbstudy.run.environment import pod_environment
 from lbstudy.run.plan import RunPlan
 
@@ -18,11 +18,14 @@ def client_deployment(setting: str) -> str:
 
 def server_spec(plan: RunPlan, setting: Setting, endpoint: str) -> ServerSpec:
     """The servers of a setting, as many as the scenario begins with."""
-    name = server_deployment(setting.name)
+    name, server = server_deployment(setting.name), plan.scenario.server
     return ServerSpec(
         name=name,
         replicas=plan.scenario.step[0].servers,
-        work=plan.scenario.server.work,
+        work=server.work,
+        probe=Probe(server.probe_period, server.probe_timeout, server.probe_failures),
+        report_load=setting.report_load,
+        control=bool(plan.scenario.fault),
         drain_wait=setting.drain.wait,
         drain_grace=setting.drain.grace,
         channel_args=setting.server,

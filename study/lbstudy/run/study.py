@@ -159,8 +159,9 @@ async def _commands(plan: RunPlan, platform: Platform, view: View, start_at: flo
     view.stage("load runs")
     for planned in timeline(plan)[1:-1]:
         await until(start_at + planned.at)
-        for setting in plan.settings:
-            view.command(setting.name, planned.servers)
+        if planned.fault is None:
+            for setting in plan.settings:
+                view.command(setting.name, planned.servers)
         await asyncio.gather(
             *(_act(platform, server_deployment(setting.name), planned) for setting in plan.settings)
         )
@@ -170,7 +171,10 @@ async def _commands(plan: RunPlan, platform: Platform, view: View, start_at: flo
 
 async def _act(platform: Platform, deployment: str, planned: Planned) -> None:
     """Give the platform a command of the timeline, for one Deployment."""
-    if planned.manner is not None:
+    if planned.fault is not None:
+        act = platform.inject if planned.action == "inject" else platform.lift
+        await act(deployment, planned.fault)
+    elif planned.manner is not None:
         await platform.replace(deployment, planned.manner)
     else:
         await platform.scale(deployment, planned.servers)

@@ -7,6 +7,8 @@ from lbstudy.platform.interface import PlatformError
 
 PORT = 50051
 """The port of every server pod."""
+CONTROL_PORT = 50052
+"""The port of a server pod's control service, where it has one."""
 BLOCKS = range(1, 256)
 """127.0.1.0/24 to 127.0.255.0/24; 127.0.0.0/24 is left to the rest of the machine."""
 BLOCK_SIZE = 254
@@ -24,10 +26,10 @@ class AddressPool:
         self._unclaimed = iter(BLOCKS)
         self._addresses = self._generate()
 
-    def take(self, port: int | None = PORT) -> str:
-        """The next address of which nobody has the TCP port; raises PlatformError when none is left."""
+    def take(self, *ports: int) -> str:
+        """The next address of which nobody has these TCP ports; raises PlatformError when none is left."""
         for address in self._addresses:
-            if port is None or _is_free(address, port):
+            if all(_is_free(address, port) for port in ports):
                 return address
         raise PlatformError("no loopback address from 127.0.1.1 to 127.0.255.254 is free")
 

@@ -1,19 +1,32 @@
 """The pods' programs and their arguments. Pure."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from lbstudy.platform.interface import ClientSpec, ServerSpec
-from lbstudy.platform.local.addresses import PORT
+from lbstudy.platform.local.addresses import CONTROL_PORT, PORT
 from lbstudy.platform.local.node.messages import Start
 
 SERVER_MODULE = "greeter.server"
 CLIENT_MODULE = "greeter.client"
 
 
-def server_args(spec: ServerSpec, address: str) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class StartTrouble:
+    """How a server's start goes wrong."""
+
+    crashes: bool = False
+    delay: float = 0.0  # s before it listens
+
+
+def server_args(spec: ServerSpec, address: str, trouble: StartTrouble) -> list[str]:
     """The arguments of a server pod on an address."""
     return [
         *("--address", f"{address}:{PORT}"),
+        *(["--control-address", f"{address}:{CONTROL_PORT}"] if spec.control else []),
+        *(["--report-load"] if spec.report_load else []),
+        *(["--start-delay", repr(trouble.delay)] if trouble.delay else []),
+        *(["--start-crash"] if trouble.crashes else []),
         *("--work", repr(spec.work)),
         *("--drain-wait", repr(spec.drain_wait), "--drain-grace", repr(spec.drain_grace)),
         *_channel_args(spec.channel_args),

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from lbstudy.platform.interface import Change, ChangeKind, ClientSpec, ServerSpec
-from lbstudy.platform.local.addresses import PORT, AddressPool
+from lbstudy.platform.interface import Change, ChangeKind, ClientSpec, Fault, ServerSpec
+from lbstudy.platform.local.addresses import CONTROL_PORT, PORT, AddressPool
 from lbstudy.platform.local.changes import ChangeLog
 from lbstudy.platform.local.commands import (
     CLIENT_MODULE,
@@ -19,8 +19,9 @@ from lbstudy.platform.local.commands import (
 )
 from lbstudy.platform.local.deployment import Deployment, Pod, PodNames
 from lbstudy.platform.local.environment import pod_environment
+from lbstudy.platform.local.faults import Injector
 from lbstudy.platform.local.node.messages import PodSignalled, PodStarted, Start, StartPod
-from lbstudy.platform.local.probe import wait_serving
+from lbstudy.platform.local.probe import watch
 from lbstudy.platform.local.processes import Processes
 from lbstudy.platform.local.publication import Publication, Published
 
@@ -50,6 +51,7 @@ class Controller:
         propagation: float,
         ttl: int,
         changes: ChangeLog,
+        seed: int,
     ) -> None:
         self._run_dir = run_dir
         self._namespace = namespace
@@ -65,10 +67,11 @@ class Controller:
         self._active = False
         self.processes = Processes(run_dir / "logs", self)
         self.publication = Publication(run_dir, namespace, propagation, ttl, self._on_published)
+        self._faults = Injector(self.processes, self.publication, self._add, seed)
 
     async def start(self) -> None:
         """Start the DNS server and the node; raises PlatformError."""
-        await self.publication.start(self._addresses.take(port=None), self._base_env)
+        await self.publication.start(self._addresses.take(), self._base_env)
         await self.processes.start(self._base_env)
         self._active = True
 
@@ -95,6 +98,14 @@ class Controller:
         self._add(ChangeKind.CREATED, spec.name, pod)
         args = client_args(spec, self.target(spec.server))
         self._run_pod(pod, Start.EXEC, CLIENT_MODULE, args, spec.env, "127.0.0.1")
+
+    async def inject(self, deployment: str, fault: Fault) -> None:
+        """Begin a fault. Raises PlatformError."""
+        await self._faults.inject(deployment, self._servers[deployment].state.pods, fault)
+
+    async def lift(self, deployment: str, fault: Fault) -> None:
+        """End it. Raises PlatformError."""
+        await self._faults.lift(deployment, fault)
 
     def servers(self, name: str) -> Servers | None:
         """The Deployment of servers of that name."""
@@ -123,12 +134,13 @@ class Controller:
         if servers.state.not_before > time.monotonic():
             return  # a timer is set for that instant
         for _ in range(servers.state.missing()):
-            pod = Pod(servers.names.next(), self._addresses.take(), time.monotonic())
+            pod = Pod(servers.names.next(), self._addresses.take(PORT, CONTROL_PORT), time.monotonic())
             servers.state.pods.append(pod)
             self._server_of[pod.name] = (servers, pod)
             self._deployment_of[pod.name] = servers.spec.name
             self._add(ChangeKind.CREATED, servers.spec.name, pod.name)
-            args = server_args(servers.spec, pod.address)
+            trouble = self._faults.start(servers.spec.name, pod)
+            args = server_args(servers.spec, pod.address, trouble)
             self._run_pod(
                 pod.name, server_start(servers.spec), SERVER_MODULE, args, servers.spec.env, pod.address
             )
@@ -157,7 +169,8 @@ class Controller:
             self._probes[event.pod] = asyncio.create_task(self._probe(*self._server_of[event.pod]))
 
     def on_signalled(self, event: PodSignalled) -> None:
-        """A pod was told to end: its endpoint goes."""
+        """A signal was sent: a pod that was told to end loses its endpoint; others are part of a fault."""
+        self._faults.on_signalled(event)
         if event.signal != signal.SIGTERM:
             return
         error = (event.after - event.before) / 1e9
@@ -171,26 +184,36 @@ class Controller:
         if pod in self._server_of:
             servers, server = self._server_of[pod]
             server.exited = True
+            self._faults.on_exited(server, at)
             if not server.removed:
                 delay = servers.state.died(server, time.monotonic())
                 self._later(delay, lambda: self._reconcile(servers))
 
     async def _probe(self, servers: Servers, pod: Pod) -> None:
-        serving = await wait_serving(pod.address, PORT)
-        # In one step with the wait's end: a pod that was told to end is never Ready.
-        if not (pod.removed or pod.exited):
-            pod.ready = True
-            self._add(ChangeKind.READY, servers.spec.name, pod.name, serving.at, serving.error)
-            self.publication.enter(servers.spec.name, pod, _since(serving.at))
+        async for seen in watch(pod.address, PORT, servers.spec.probe):
+            # In one step with the wait's end: a pod that was told to end is never Ready.
+            if pod.removed or pod.exited:
+                return
+            if seen.serves:
+                pod.ready = True
+                self._add(ChangeKind.READY, servers.spec.name, pod.name, seen.at, seen.error)
+                self._faults.on_ready(pod)
+                self.publication.enter(servers.spec.name, pod, _since(seen.at))
+            else:
+                self._add(ChangeKind.UNREADY, servers.spec.name, pod.name, seen.at, seen.error)
+                self._leave(servers, pod, seen.at)
 
     def _unready(self, pod: str, at: int) -> None:
+        """A pod ends: it is not looked at any more."""
         if probe := self._probes.pop(pod, None):
             probe.cancel()
         if pod in self._server_of:
-            servers, server = self._server_of[pod]
-            if server.ready:
-                server.ready = False
-                self.publication.leave(servers.spec.name, server, _since(at))
+            self._leave(*self._server_of[pod], at)
+
+    def _leave(self, servers: Servers, pod: Pod, at: int) -> None:
+        if pod.ready:
+            pod.ready = False
+            self.publication.leave(servers.spec.name, pod, _since(at))
 
     def _on_published(self, change: Published) -> None:
         self._add(change.kind, change.deployment, change.pod.name, change.at, change.error)
@@ -226,6 +249,7 @@ class Controller:
 
     async def end_pods(self, within: float) -> None:
         """Have clients end and then servers drain, all within so many seconds; then SIGKILL."""
+        self._faults.resume()
         deadline = time.monotonic() + within
         clients, servers = list(self._clients.values()), list(self._server_of)
         for _, pod in self._server_of.values():
@@ -237,6 +261,7 @@ class Controller:
 
     async def stop(self) -> None:
         """End the node, with whatever still runs there, and the DNS server."""
+        await self._faults.stop()
         for probe in self._probes.values():
             probe.cancel()
         await asyncio.gather(*self._probes.values(), return_exceptions=True)

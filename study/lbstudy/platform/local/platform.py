@@ -10,7 +10,7 @@ from pathlib import Path
 from lbstudy.platform.interface import Change, ClientSpec, Fault, Manner, PlatformError, ServerSpec
 from lbstudy.platform.local.capacity import most_pods
 from lbstudy.platform.local.changes import ChangeLog
-from lbstudy.platform.local.controller import Controller
+from lbstudy.platform.local.controller import Controller, Servers
 from lbstudy.platform.local.environment import base_environment
 
 CLOSE_TIMEOUT = 10.0
@@ -41,7 +41,7 @@ class LocalPlatform:
         self._seed = seed
         self._changes = ChangeLog()
         self._controller = Controller(
-            self._run_dir, namespace, base_environment(os.environ), propagation, ttl, self._changes
+            self._run_dir, namespace, base_environment(os.environ), propagation, ttl, self._changes, seed
         )
         self._tasks: list[asyncio.Task[None]] = []
         self._failure: PlatformError | None = None
@@ -77,10 +77,7 @@ class LocalPlatform:
 
     async def scale(self, deployment: str, replicas: int) -> None:
         """Have so many servers; raises PlatformError when that can't be."""
-        self._check_running()
-        servers = self._controller.servers(deployment)
-        if servers is None:
-            raise PlatformError(f"{deployment}: no such deployment")
+        servers = self._check_deployment(deployment)
         self._check_replicas(deployment, replicas, sum(pod.counts for pod in servers.state.pods))
         self._controller.scale(deployment, replicas)
 
@@ -91,11 +88,14 @@ class LocalPlatform:
         )
 
     async def inject(self, deployment: str, fault: Fault) -> None:
-        """Begin a fault; raises PlatformError: there is none on this platform yet."""
-        raise PlatformError(f"{deployment}: the local platform cannot do {fault.kind}")
+        """Begin a fault; raises PlatformError when no server is Ready for it, or it can't be done."""
+        self._check_deployment(deployment)
+        await self._controller.inject(deployment, fault)
 
     async def lift(self, deployment: str, fault: Fault) -> None:
-        """End a fault; see ``inject``."""
+        """End a fault; raises PlatformError when a server can't be told."""
+        self._check_deployment(deployment)
+        await self._controller.lift(deployment, fault)
 
     async def start_client(self, spec: ClientSpec) -> None:
         """Start a client pod; raises PlatformError when its server Deployment does not exist."""
@@ -166,6 +166,13 @@ class LocalPlatform:
             raise self._failure
         if not self._running:
             raise PlatformError("the platform is not running")
+
+    def _check_deployment(self, deployment: str) -> Servers:
+        self._check_running()
+        servers = self._controller.servers(deployment)
+        if servers is None:
+            raise PlatformError(f"{deployment}: no such deployment")
+        return servers
 
     def _check_new(self, name: str) -> None:
         self._check_running()

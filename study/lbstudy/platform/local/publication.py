@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lbstudy.platform.interface import ChangeKind
 from lbstudy.platform.local.deployment import Pod
+from lbstudy.platform.local.dns.trouble import DnsTrouble
 from lbstudy.platform.local.helper import Helper
 
 ORIGIN = "cluster.local"
@@ -43,6 +44,8 @@ class Publication:
         self._on_published = on_published
         self._zone: dict[str, dict[Pod, str]] = {}  # service → its pods
         self._pending: list[tuple[ChangeKind, str, Pod]] = []
+        self._troubles: dict[tuple[str, str], DnsTrouble] = {}  # (service, label) → what goes wrong
+        self._awaiting: list[asyncio.Future[int]] = []  # the next answer of the server
         self._due = asyncio.Event()
         self._timers: set[asyncio.TimerHandle] = set()
         self._authority = ""
@@ -80,6 +83,21 @@ class Publication:
         """A pod that was Ready is terminating, or gone, for ``elapsed`` seconds."""
         self._later(ChangeKind.UNPUBLISHED, service, pod, elapsed)
 
+    async def trouble(self, service: str, label: str, trouble: DnsTrouble | None) -> int:
+        """Let something go wrong with a service's name; None: not any more.
+
+        Returns:
+            The instant from which answers follow it, ns since the Unix epoch: the DNS server's own stamp.
+        """
+        self._troubles.pop((service, label), None)
+        if trouble is not None:
+            self._troubles[service, label] = trouble
+        applied = asyncio.get_running_loop().create_future()
+        self._awaiting.append(applied)
+        self._due.set()
+        at: int = await applied
+        return at
+
     async def run(self) -> None:
         """Bring the zone up to date at each change; raises PlatformError when the server is gone."""
         serial = 0
@@ -87,6 +105,7 @@ class Publication:
             await self._due.wait()
             self._due.clear()
             changes, self._pending = self._pending, []
+            awaiting, self._awaiting = self._awaiting, []
             for kind, service, pod in changes:
                 pods = self._zone.setdefault(service, {})
                 if kind == ChangeKind.PUBLISHED:
@@ -95,9 +114,13 @@ class Publication:
                     pods.pop(pod, None)
             serial += 1
             addresses = {self.name(service): list(pods.values()) for service, pods in self._zone.items()}
-            self._server.send(json.dumps({"serial": serial, "addresses": addresses}).encode() + b"\n")
+            message = {"serial": serial, "addresses": addresses, "troubles": self._by_name()}
+            self._server.send(json.dumps(message).encode() + b"\n")
             reply = json.loads(await self._server.receive())
             assert reply["serial"] == serial
+            for applied in awaiting:
+                if not applied.done():
+                    applied.set_result(reply["time_unix_nano"])
             for kind, service, pod in changes:
                 # The server stamps right after the exchange of the zone, in one step of its loop.
                 self._on_published(Published(kind, service, pod, reply["time_unix_nano"], 0.001))
@@ -108,6 +131,12 @@ class Publication:
             timer.cancel()
         self._timers.clear()
         await self._server.stop(grace=1.0)
+
+    def _by_name(self) -> dict[str, list[tuple[str, float]]]:
+        found: dict[str, list[tuple[str, float]]] = {}
+        for (service, _), trouble in self._troubles.items():
+            found.setdefault(self.name(service), []).append((trouble.kind, trouble.seconds))
+        return found
 
     def _later(self, kind: ChangeKind, service: str, pod: Pod, elapsed: float) -> None:
         def due() -> None:

@@ -1,8 +1,9 @@
 """The DNS server's process: sockets, log, and the control socket over which it gets its zone.
 
 Control messages are JSON lines. It says ``{"ready": true, "port": …}`` once; then each
-``{"serial": n, "addresses": {name: [IPv4, …]}}`` replaces the zone and is acknowledged by
-``{"serial": n, "time_unix_nano": …}``, the instant from which answers follow it. The end of the control
+``{"serial": n, "addresses": {name: [IPv4, …]}, "troubles": {name: [[kind, seconds], …]}}`` replaces the zone
+and the troubles of its names, and is acknowledged by ``{"serial": n, "time_unix_nano": …}``, the instant from
+which answers follow it. The end of the control
 socket ends the server.
 """
 
@@ -14,11 +15,12 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
 from lbstudy.platform.local.dns.answer import Zone, answer
+from lbstudy.platform.local.dns.trouble import DnsTrouble, History, Reply, troubled
 from lbstudy.platform.local.parent import die_with_parent
 
 IDLE_TIMEOUT = 10.0  # s that a TCP connection may be silent
@@ -30,9 +32,19 @@ class DnsServer(asyncio.DatagramProtocol):
 
     def __init__(self, zone: Zone, log: TextIO) -> None:
         self.zone = zone
+        self._troubles: Mapping[str, Sequence[DnsTrouble]] = {}  # name → what goes wrong with its answers
+        self._history = History()
+        self._history.add(time.monotonic(), zone)
         self._log = log
         self._transport: asyncio.DatagramTransport | None = None
         self._connections = 0
+
+    def follow(self, zone: Zone, troubles: Mapping[str, Sequence[DnsTrouble]]) -> None:
+        """From now on, answer by these."""
+        if zone != self.zone:
+            self._history.add(time.monotonic(), zone)
+        self.zone = zone
+        self._troubles = troubles
 
     def connection_made(self, transport: asyncio.DatagramTransport) -> None:  # type: ignore[override]  # it is one
         """Keep the transport to answer through."""
@@ -41,8 +53,14 @@ class DnsServer(asyncio.DatagramProtocol):
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         """Answer a query over UDP."""
         reply = self._reply(data, addr, stream=False)
-        if reply is not None and self._transport is not None:
-            self._transport.sendto(reply, addr)
+        transport = self._transport
+        if reply is None or transport is None or not reply.sent:
+            return
+        if reply.delay:
+            loop = asyncio.get_running_loop()
+            loop.call_later(reply.delay, lambda: transport.sendto(reply.answer.wire, addr))
+        else:
+            transport.sendto(reply.answer.wire, addr)
 
     def error_received(self, exc: Exception) -> None:
         """A client that has closed its socket is no concern of ours."""
@@ -59,20 +77,27 @@ class DnsServer(asyncio.DatagramProtocol):
                     async with asyncio.timeout(IDLE_TIMEOUT):
                         size = int.from_bytes(await reader.readexactly(2))
                         packet = await reader.readexactly(size)
-                        reply = self._reply(packet, writer.get_extra_info("peername"), stream=True)
-                        if reply is None:
-                            break
-                        writer.write(len(reply).to_bytes(2) + reply)
+                    reply = self._reply(packet, writer.get_extra_info("peername"), stream=True)
+                    if reply is None:
+                        break
+                    if reply.sent:
+                        if reply.delay:
+                            await asyncio.sleep(reply.delay)
+                        writer.write(len(reply.answer.wire).to_bytes(2) + reply.answer.wire)
                         await writer.drain()
         finally:
             self._connections -= 1
             writer.close()
 
-    def _reply(self, packet: bytes, peer: tuple[str, int], *, stream: bool) -> bytes | None:
+    def _reply(self, packet: bytes, peer: tuple[str, int], *, stream: bool) -> Reply | None:
         received = time.time_ns()
         found = answer(packet, self.zone, stream=stream)
         if found is None:
             return None
+        reply = Reply(found)
+        if troubles := self._troubles.get(found.name.lower()):
+            reply = troubled(packet, found, troubles, self._history, time.monotonic(), stream=stream)
+            found = reply.answer
         entry = {
             "time_unix_nano": received,
             "peer": f"{peer[0]}:{peer[1]}",
@@ -86,7 +111,7 @@ class DnsServer(asyncio.DatagramProtocol):
         # A full disk must not stop answers; the gap in the log is told by whoever reads it.
         with contextlib.suppress(OSError):
             self._log.write(json.dumps(entry) + "\n")
-        return found.wire
+        return reply
 
 
 async def _serve(args: argparse.Namespace, control: socket.socket, log: TextIO) -> None:
@@ -99,7 +124,11 @@ async def _serve(args: argparse.Namespace, control: socket.socket, log: TextIO) 
     _tell(writer, {"ready": True, "port": udp.getsockname()[1]})
     while line := await reader.readline():
         message = json.loads(line)
-        server.zone = Zone.of(args.origin, args.ttl, message["addresses"])
+        troubles = {
+            name: [DnsTrouble(kind, seconds) for kind, seconds in found]
+            for name, found in message["troubles"].items()
+        }
+        server.follow(Zone.of(args.origin, args.ttl, message["addresses"]), troubles)
         _tell(writer, {"serial": message["serial"], "time_unix_nano": time.time_ns()})
 
 
