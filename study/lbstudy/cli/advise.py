@@ -55,12 +55,13 @@ def _print(advice: Advice, console: Console) -> None:
     for change in advice.changes:
         if change.failed is not None:
             console.print(
-                f"  {change.before} → {change.after} servers: about {change.failed:.2g} failed RPCs at the drain's end"
+                f"  {change.before} → {change.after} servers: about {change.failed:.2g} failed RPCs at the"
+                " drain's end"
             )
     cost = advice.cost
     console.print(
-        f"Each client makes {cost.lookups_per_minute:.3g} look-ups ({cost.queries_per_minute:.3g} DNS queries) and"
-        f" {cost.connections_per_minute:.3g} connections a minute while nothing changes."
+        f"Each client makes {cost.lookups_per_minute:.3g} look-ups ({cost.queries_per_minute:.3g} DNS"
+        f" queries) and {cost.connections_per_minute:.3g} connections a minute while nothing changes."
     )
     for statement in advice.statements:
         sign, style = ("!", "bold yellow") if statement.warns else ("•", "")

@@ -3,7 +3,6 @@
 # Imports inside functions keep `lbstudy --help` quick, as in lbstudy.cli.app.
 # ruff: noqa: PLC0415
 
-from pathlib import Path
 from typing import Annotated
 
 import typer

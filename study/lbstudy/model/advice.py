@@ -22,7 +22,7 @@ class PredictedChange(Part):
     before: int = Field(description="servers")
     after: int
     detect: DelaySummary = Field(
-        description="added: from Ready to the resolver update; removed: from the command to the update without it"
+        description="added: from Ready to the update that has it; removed: from the command to the one without"
     )
     discovery: DelaySummary | None = Field(description="added: from Ready to the first RPC answered")
     failed: float | None = Field(

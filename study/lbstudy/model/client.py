@@ -2,14 +2,16 @@
 
 What happens when is taken from gRPC's source (1.80 to 1.85), in src/core:
 
-- ``resolver/polling_resolver.cc``: a resolution starts no sooner than the minimum interval after the *start* of
-  the last one. A request for one in between sets a timer for that instant, once; a request while one runs, or
-  while the timer is set, is dropped. Nothing else starts one: the TTL of the answer is not looked at.
-- ``load_balancing/pick_first/pick_first.cc`` (round_robin has one for each address): a connection that ends, and
-  an attempt that fails, request a resolution.
+- ``resolver/polling_resolver.cc``: a resolution starts no sooner than the minimum interval after the *start*
+  of the last one. A request for one in between sets a timer for that instant, once; a request while one
+  runs, or while the timer is set, is dropped. Nothing else starts one: the TTL of the answer is not looked
+  at.
+- ``load_balancing/pick_first/pick_first.cc`` (round_robin has one for each address): a connection that ends,
+  and an attempt that fails, request a resolution.
 - ``load_balancing/round_robin/round_robin.cc``: reconnects at once; each new set of READY connections is gone
   round from a random one on.
-- ``client_channel/subchannel.cc``: after a failed attempt the next comes 1 s × 1.6 ± 20 % … 120 s after its start.
+- ``client_channel/subchannel.cc``: after a failed attempt the next comes 1 s × 1.6 ± 20 % … 120 s after its
+  start.
 - ``ext/filters/channel_idle/legacy_channel_idle_filter.cc``: the server sends GOAWAY at the connection's age,
   whose jitter (0.9 to 1.1, uniform) is drawn for each connection.
 """

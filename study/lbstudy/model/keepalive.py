@@ -1,8 +1,8 @@
 """When a client gives up a connection on which nothing answers any more.
 
 gRPC's chttp2 transport (src/core/ext/transport/chttp2/transport/writing.cc) arms two timers when it writes a
-keepalive ping: ``grpc.http2.ping_timeout_ms`` (60 s by default), and, only if a handle is already valid, which it
-never is, the shorter ``grpc.keepalive_timeout_ms``. So the ping time-out governs. Measured: with
+keepalive ping: ``grpc.http2.ping_timeout_ms`` (60 s by default), and, only if a handle is already valid,
+which it never is, the shorter ``grpc.keepalive_timeout_ms``. So the ping time-out governs. Measured: with
 keepalive_timeout_ms = 3000 alone nothing happened for 60 s; with ping_timeout_ms = 3000, 3.0 s.
 """
 

@@ -6,7 +6,7 @@ from typing import Final
 from lbstudy.model.parameters import Parameters
 
 CROSSING: Final = 0.001
-"""s from a pick to the server's program: an RPC sent within it before stop() is CANCELLED by gRPC (measured)."""
+"""s from a pick to the server's program: an RPC sent so shortly before stop() is CANCELLED by gRPC."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Sentences on what a setting's options will and will not do; each follows from the model and nothing else."""
+"""Sentences on what a setting's options will and will not do; each follows from the model alone."""
 
 from enum import StrEnum
 
@@ -55,9 +55,9 @@ def _added(p: Parameters, scenario: Scenario) -> list[Statement]:
         said.append(
             _warning(
                 Topic.ADDED,
-                "A scale-up alone is never seen. A client looks up DNS when a connection ends or an attempt fails,"
-                f" and nothing here ends one ([server] {MAX_AGE} is not set): new servers get no request until"
-                " some other server goes.",
+                "A scale-up alone is never seen. A client looks up DNS when a connection ends or an attempt"
+                f" fails, and nothing here ends one ([server] {MAX_AGE} is not set): new servers get no"
+                " request until some other server goes.",
             )
         )
         said.append(
@@ -87,8 +87,8 @@ def _added(p: Parameters, scenario: Scenario) -> list[Statement]:
         said.append(
             _warning(
                 Topic.ADDED,
-                "pick_first keeps one connection: it goes on to another server only when that ends, and then to the"
-                " first in DNS's answer, a new one or not. Load is not balanced among the servers.",
+                "pick_first keeps one connection: it goes on to another server only when that ends, and then"
+                " to the first in DNS's answer, a new one or not. Load is not balanced among the servers.",
             )
         )
     said.append(
@@ -107,9 +107,9 @@ def _removed(setting: Setting, p: Parameters) -> list[Statement]:
             _warning(
                 Topic.REMOVED,
                 f"A server stops {p.drain_wait:g} s after SIGTERM ([drain] wait), but is in DNS for"
-                f" {p.propagation:g} s: clients that look it up at its GOAWAY get the old list, and look again"
-                f" after an attempt to reconnect has failed, {p.min_interval:g} s later at the soonest. A wait above"
-                f" {p.propagation:g} s avoids it.",
+                f" {p.propagation:g} s: clients that look it up at its GOAWAY get the old list, and look"
+                f" again after an attempt to reconnect has failed, {p.min_interval:g} s later at the"
+                f" soonest. A wait above {p.propagation:g} s avoids it.",
             )
         )
     else:
@@ -125,8 +125,8 @@ def _removed(setting: Setting, p: Parameters) -> list[Statement]:
         said.append(
             _warning(
                 Topic.REMOVED,
-                f"RPCs take {p.work:g} s, the drain's grace is {p.drain_grace:g} s: those that a server works on"
-                " when it stops are cut off.",
+                f"RPCs take {p.work:g} s, the drain's grace is {p.drain_grace:g} s: those that a server"
+                " works on when it stops are cut off.",
             )
         )
     age_grace = milliseconds(setting.server, MAX_AGE_GRACE, float("inf"))
@@ -134,8 +134,8 @@ def _removed(setting: Setting, p: Parameters) -> list[Statement]:
         said.append(
             _warning(
                 Topic.REMOVED,
-                f"RPCs take {p.work:g} s, a connection that has come to its age is closed after {age_grace:g} s"
-                f" ({MAX_AGE_GRACE}): RPCs fail without any server being removed.",
+                f"RPCs take {p.work:g} s, a connection that has come to its age is closed after"
+                f" {age_grace:g} s ({MAX_AGE_GRACE}): RPCs fail without any server being removed.",
             )
         )
     return said
@@ -156,8 +156,8 @@ def _hung(setting: Setting, p: Parameters, scenario: Scenario) -> list[Statement
         _plain(
             Topic.HUNG,
             f"A server that hangs is given up within {found.detects_after:g} s: a ping after {found.time:g} s"
-            f" without data, and {found.ping_timeout:g} s for its answer ({PING_TIMEOUT}, which governs). Until then"
-            f" {share} fail.",
+            f" without data, and {found.ping_timeout:g} s for its answer ({PING_TIMEOUT}, which governs)."
+            f" Until then {share} fail.",
         )
     ]
     if found.without_calls and found.time < found.tolerated:
@@ -165,8 +165,8 @@ def _hung(setting: Setting, p: Parameters, scenario: Scenario) -> list[Statement
             _warning(
                 Topic.HUNG,
                 f"Idle clients ping every {found.time:g} s, the servers tolerate pings without data every"
-                f" {found.tolerated:g} s (grpc.http2.min_ping_interval_without_data_ms): they end the connection"
-                " with GOAWAY, too_many_pings.",
+                f" {found.tolerated:g} s (grpc.http2.min_ping_interval_without_data_ms): they end the"
+                " connection with GOAWAY, too_many_pings.",
             )
         )
     return said
@@ -176,9 +176,10 @@ def _killed(p: Parameters, scenario: Scenario) -> Statement:
     lost = killed(p, scenario.step[0].servers).failed * scenario.load.clients
     return _plain(
         Topic.KILLED,
-        f"A server that is killed (SIGKILL) loses the RPCs that it works on, about {lost:.2g} in this scenario; its"
-        " connections end at once, and clients look up DNS as after a removal, before DNS knows: they try the dead"
-        f" address again after 1 s, 1.6 s … and look again {p.min_interval:g} s later.",
+        f"A server that is killed (SIGKILL) loses the RPCs that it works on, about {lost:.2g} in this"
+        " scenario; its connections end at once, and clients look up DNS as after a removal, before DNS"
+        f" knows: they try the dead address again after 1 s, 1.6 s … and look again {p.min_interval:g} s"
+        " later.",
     )
 
 

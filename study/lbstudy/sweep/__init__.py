@@ -1,1 +1,1 @@
-"""Many changes at spread phases, so that a distribution is measured rather than one draw; held against the model."""
+"""Many changes at spread phases: a measured distribution, rather than one draw, against the model's."""

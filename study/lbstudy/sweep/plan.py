@@ -36,10 +36,10 @@ class TooLongError(ValueError):
 def sweep_scenario(name: str, parameters: Parameters, shape: SweepShape, seed: int) -> Scenario:
     """Plan a sweep of a setting.
 
-    A scale-up is watched until the model says that nothing more can happen: DNS's delay, a minimum interval, a
-    connection's age. Then the added servers go. The removal's GOAWAY makes each client that is not in its
-    cooldown resolve, so the next scale-up comes after the drain wait and a share of the minimum interval: one of
-    ``changes`` strata of [0, 1) each, in random order, uniform within (stratified sampling).
+    A scale-up is watched until the model says that nothing more can happen: DNS's delay, a minimum interval,
+    a connection's age. Then the added servers go. The removal's GOAWAY makes each client that is not in its
+    cooldown resolve, so the next scale-up comes after the drain wait and a share of the minimum interval:
+    one of ``changes`` strata of [0, 1) each, in random order, uniform within (stratified sampling).
 
     Raises:
         TooLongError: the sweep would last more than a day.
@@ -57,7 +57,8 @@ def sweep_scenario(name: str, parameters: Parameters, shape: SweepShape, seed: i
     duration = at + parameters.min_interval
     if not duration <= MAX_DURATION:
         raise TooLongError(
-            f"the sweep would last {duration / 3600:.1f} h, longer than a scenario may ({MAX_DURATION / 3600:g} h)"
+            f"the sweep would last {duration / 3600:.1f} h, longer than a scenario may"
+            f" ({MAX_DURATION / 3600:g} h)"
         )
     return parse_document(
         Scenario, Origin(Path(), _text(name, parameters, shape, steps, duration)), "the sweep"
