@@ -13,6 +13,7 @@ import typer
 
 from lbstudy.cli.completion import complete_name, complete_scenario, complete_setting
 from lbstudy.cli.exit_code import ExitCode
+from lbstudy.cli.model_app import register_model_commands
 from lbstudy.cli.origin import Origin
 from lbstudy.cli.stack_app import app as stack_app
 
@@ -53,6 +54,7 @@ app = typer.Typer(
 )
 
 app.add_typer(stack_app, name="stack")
+register_model_commands(app, EXIT_CODES)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output instead of text.")]
 

@@ -1,0 +1,90 @@
+"""What the model knows of a client and of its servers' settings. All times are seconds."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from lbstudy.config.arguments import Argument
+from lbstudy.config.notes import DEFAULT_MIN_INTERVAL_MS, MAX_AGE, MIN_INTERVAL
+from lbstudy.config.scenario import Scenario
+from lbstudy.config.setting import DEFAULT_POLICY, Setting
+
+PICK_FIRST: Final = "pick_first"
+AGE_JITTER: Final = 0.1
+"""gRPC's legacy_channel_idle_filter.cc: each connection's age is multiplied by 0.9 to 1.1, uniformly."""
+BACKOFF_MULTIPLIER: Final = 1.6
+BACKOFF_JITTER: Final = 0.2
+"""gRPC's subchannel.cc (and doc/connection-backoff.md)."""
+_INITIAL_BACKOFF: Final = "grpc.initial_reconnect_backoff_ms"
+_LONGEST_BACKOFF: Final = "grpc.max_reconnect_backoff_ms"
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """A setting and its surroundings, in the model's terms."""
+
+    policy: str = DEFAULT_POLICY
+    min_interval: float = DEFAULT_MIN_INTERVAL_MS / 1000  # from the start of a resolution to the next one's
+    max_age: float = math.inf  # of a connection, before its jitter
+    first_backoff: float = 1.0
+    longest_backoff: float = 120.0
+    propagation: float = 0.5  # from Ready, or terminating, to DNS
+    drain_wait: float = 1.0  # from SIGTERM to GOAWAY
+    drain_grace: float = 5.0  # from GOAWAY to the end of the RPCs in flight
+    ready: float = 1.0  # from a scale command to Ready
+    rate: float = 30.0  # RPC/s of a client
+    work: float = 0.02  # that a server takes for an answer
+    timeout: float = 5.0  # of an RPC
+    lookup: float = 0.005  # from a resolution's start to the new address list
+    connect: float = 0.003  # from an attempt to READY, or to its refusal
+
+    @classmethod
+    def of(cls, setting: Setting, scenario: Scenario) -> "Parameters":
+        """What a setting's files and a scenario's say; what they leave open is gRPC's default."""
+        return cls(
+            policy=policy_of(setting),
+            min_interval=milliseconds(setting.channel, MIN_INTERVAL, DEFAULT_MIN_INTERVAL_MS),
+            max_age=milliseconds(setting.server, MAX_AGE, math.inf),
+            first_backoff=milliseconds(setting.channel, _INITIAL_BACKOFF, 1000),
+            longest_backoff=milliseconds(setting.channel, _LONGEST_BACKOFF, 120_000),
+            propagation=scenario.dns.propagation,
+            drain_wait=setting.drain.wait,
+            drain_grace=setting.drain.grace,
+            rate=scenario.load.rate,
+            work=scenario.server.work,
+            timeout=scenario.load.timeout,
+        )
+
+    @property
+    def connects_to_all(self) -> bool:
+        """Whether a client has a connection to each server that it knows (pick_first: to one of them)."""
+        return self.policy != PICK_FIRST
+
+    @property
+    def ages(self) -> bool:
+        """Whether the servers end connections for their age."""
+        return math.isfinite(self.max_age)
+
+
+def policy_of(setting: Setting) -> str:
+    """The load balancing policy that gRPC will use: of several in a service config, the first."""
+    config = setting.service_config
+    if config is None:
+        return setting.policy or DEFAULT_POLICY
+    listed = config.get("loadBalancingConfig")
+    if isinstance(listed, list) and listed and isinstance(listed[0], dict) and listed[0]:
+        return str(next(iter(listed[0])))
+    named = config.get("loadBalancingPolicy")
+    return str(named).lower() if isinstance(named, str) else PICK_FIRST
+
+
+def milliseconds(arguments: Mapping[str, Argument], key: str, default: float) -> float:
+    """An argument in ms as seconds; gRPC takes its default where the value is no whole number.
+
+    The largest 32-bit number means "never" (gRPC: GRPC_MILLIS_INF_FUTURE).
+    """
+    value = arguments.get(key)
+    if isinstance(value, bool) or not isinstance(value, int):
+        return default / 1000
+    return math.inf if value == 2**31 - 1 else max(value, 0) / 1000

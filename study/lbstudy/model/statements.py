@@ -1,0 +1,202 @@
+"""Sentences on what a setting's options will and will not do; each follows from the model alone."""
+
+from enum import StrEnum
+
+from pydantic import Field
+
+from lbstudy.config.notes import MAX_AGE, MIN_INTERVAL, PING_TIMEOUT, notes
+from lbstudy.config.scenario import Scenario
+from lbstudy.config.setting import Setting
+from lbstudy.model.keepalive import KEEPALIVE_TIME, keepalive
+from lbstudy.model.parameters import AGE_JITTER, Parameters, milliseconds
+from lbstudy.model.removal import killed
+from lbstudy.result.model import Part
+
+MAX_AGE_GRACE = "grpc.max_connection_age_grace_ms"
+
+
+class Topic(StrEnum):
+    """What a sentence is about."""
+
+    OPTION = "option"
+    ADDED = "servers added"
+    REMOVED = "servers removed"
+    HUNG = "server hangs"
+    KILLED = "server killed"
+
+
+class Statement(Part):
+    """One thing that a setting does, or does not do."""
+
+    topic: Topic
+    text: str
+    warns: bool = Field(description="whether it is probably not what was meant")
+
+
+def statements(setting: Setting, scenario: Scenario, parameters: Parameters) -> list[Statement]:
+    """Say it all, warnings first within each topic."""
+    prefix = f"setting {setting.name}: "
+    found = [
+        Statement(topic=Topic.OPTION, text=_sentence(line.removeprefix(prefix)), warns=True)
+        for line in notes(scenario.model_copy(update={"expect": []}), [setting])
+    ]
+    found += _added(parameters, scenario)
+    found += _removed(setting, parameters)
+    found += _hung(setting, parameters, scenario)
+    found.append(_killed(parameters, scenario))
+    order = list(Topic)
+    return sorted(found, key=lambda one: (order.index(one.topic), not one.warns))
+
+
+def _added(p: Parameters, scenario: Scenario) -> list[Statement]:
+    interval = f"{p.min_interval:g} s"
+    said = []
+    if not p.ages:
+        said.append(
+            _warning(
+                Topic.ADDED,
+                "A scale-up alone is never seen. A client looks up DNS when a connection ends or an attempt"
+                f" fails, and nothing here ends one ([server] {MAX_AGE} is not set): new servers get no"
+                " request until some other server goes.",
+            )
+        )
+        said.append(
+            _plain(
+                Topic.ADDED,
+                "When a server goes, a client looks up DNS at once, or at the end of the minimum interval"
+                f" ({interval} since it last asked), and finds with it what had been added before.",
+            )
+        )
+    else:
+        longest = p.max_age * (1 + AGE_JITTER)
+        latest = p.propagation + longest + p.min_interval
+        ages = f"{p.max_age * (1 - AGE_JITTER):g} to {longest:g} s"
+        governs = (
+            f"the minimum interval ({MIN_INTERVAL}) decides: expect up to {interval} after DNS"
+            if p.max_age < p.min_interval
+            else f"a client then looks up DNS, at most every {interval}"
+        )
+        said.append(
+            _plain(
+                Topic.ADDED,
+                f"Each connection ends after {ages}, and {governs}. The last client finds a new server within"
+                f" {latest:g} s of its being Ready, if DNS follows after {p.propagation:g} s.",
+            )
+        )
+    if not p.connects_to_all:
+        said.append(
+            _warning(
+                Topic.ADDED,
+                "pick_first keeps one connection: it goes on to another server only when that ends, and then"
+                " to the first in DNS's answer, a new one or not. Load is not balanced among the servers.",
+            )
+        )
+    said.append(
+        _plain(
+            Topic.ADDED,
+            f"The TTL in DNS ({scenario.dns.ttl} s) has no effect: a gRPC client does not look at it.",
+        )
+    )
+    return said
+
+
+def _removed(setting: Setting, p: Parameters) -> list[Statement]:
+    said = []
+    if p.drain_wait < p.propagation:
+        said.append(
+            _warning(
+                Topic.REMOVED,
+                f"A server stops {p.drain_wait:g} s after SIGTERM ([drain] wait), but is in DNS for"
+                f" {p.propagation:g} s: clients that look it up at its GOAWAY get the old list, and look"
+                f" again after an attempt to reconnect has failed, {p.min_interval:g} s later at the"
+                f" soonest. A wait above {p.propagation:g} s avoids it.",
+            )
+        )
+    else:
+        said.append(
+            _plain(
+                Topic.REMOVED,
+                f"A server stops {p.drain_wait:g} s after SIGTERM, when DNS has been without it for"
+                f" {p.drain_wait - p.propagation:g} s: its GOAWAY makes clients look up a list that is right,"
+                f" those in their minimum interval ({p.min_interval:g} s) at its end.",
+            )
+        )
+    if p.work > p.drain_grace:
+        said.append(
+            _warning(
+                Topic.REMOVED,
+                f"RPCs take {p.work:g} s, the drain's grace is {p.drain_grace:g} s: those that a server"
+                " works on when it stops are cut off.",
+            )
+        )
+    age_grace = milliseconds(setting.server, MAX_AGE_GRACE, float("inf"))
+    if p.ages and p.work > age_grace:
+        said.append(
+            _warning(
+                Topic.REMOVED,
+                f"RPCs take {p.work:g} s, a connection that has come to its age is closed after"
+                f" {age_grace:g} s ({MAX_AGE_GRACE}): RPCs fail without any server being removed.",
+            )
+        )
+    return said
+
+
+def _hung(setting: Setting, p: Parameters, scenario: Scenario) -> list[Statement]:
+    found = keepalive(setting)
+    share = _share(p, scenario)
+    if not found.is_on:
+        return [
+            _warning(
+                Topic.HUNG,
+                f"A server that hangs is not noticed ({KEEPALIVE_TIME} is not set): {share} fail after"
+                f" {p.timeout:g} s each, for a minute and longer, without a look-up.",
+            )
+        ]
+    said = [
+        _plain(
+            Topic.HUNG,
+            f"A server that hangs is given up within {found.detects_after:g} s: a ping after {found.time:g} s"
+            f" without data, and {found.ping_timeout:g} s for its answer ({PING_TIMEOUT}, which governs)."
+            f" Until then {share} fail.",
+        )
+    ]
+    if found.without_calls and found.time < found.tolerated:
+        said.append(
+            _warning(
+                Topic.HUNG,
+                f"Idle clients ping every {found.time:g} s, the servers tolerate pings without data every"
+                f" {found.tolerated:g} s (grpc.http2.min_ping_interval_without_data_ms): they end the"
+                " connection with GOAWAY, too_many_pings.",
+            )
+        )
+    return said
+
+
+def _killed(p: Parameters, scenario: Scenario) -> Statement:
+    lost = killed(p, scenario.step[0].servers).failed * scenario.load.clients
+    return _plain(
+        Topic.KILLED,
+        f"A server that is killed (SIGKILL) loses the RPCs that it works on, about {lost:.2g} in this"
+        " scenario; its connections end at once, and clients look up DNS as after a removal, before DNS"
+        f" knows: they try the dead address again after 1 s, 1.6 s … and look again {p.min_interval:g} s"
+        " later.",
+    )
+
+
+def _share(p: Parameters, scenario: Scenario) -> str:
+    servers = scenario.step[0].servers
+    if not p.connects_to_all:
+        return "all RPCs of the clients that are connected to it"
+    return "all RPCs" if servers == 1 else f"1 in {servers} RPCs"
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith(".") else f"{text}."
+
+
+def _plain(topic: Topic, text: str) -> Statement:
+    return Statement(topic=topic, text=text, warns=False)
+
+
+def _warning(topic: Topic, text: str) -> Statement:
+    return Statement(topic=topic, text=text, warns=True)

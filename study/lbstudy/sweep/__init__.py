@@ -1,0 +1,1 @@
+"""Many changes at spread phases: a measured distribution, rather than one draw, against the model's."""
