@@ -39,7 +39,7 @@ _SERVER_OPTIONS = (
 )
 
 
-class _Unable(Exception):
+class _UnableError(Exception):
     """It cannot be served; the message is one line."""
 
 
@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     try:
         asyncio.run(_serve(args, termination))
-    except _Unable as error:
+    except _UnableError as error:
         sys.stderr.write(f"endpoint_push: {error}\n")
         return 1
     return 0
@@ -106,11 +106,11 @@ async def _begin_source(args: argparse.Namespace, control_plane: ControlPlane, s
             KubernetesError,
         )
     except ModuleNotFoundError as error:
-        raise _Unable(f"--kubernetes needs the extra greeter[kubernetes]: {error}") from error
+        raise _UnableError(f"--kubernetes needs the extra greeter[kubernetes]: {error}") from error
     try:
         watch = EndpointSliceWatch.open(control_plane, args.kubernetes, args.port_name)
     except KubernetesError as error:
-        raise _Unable(str(error)) from error
+        raise _UnableError(str(error)) from error
     stack.push_async_callback(watch.close)
     watching = asyncio.create_task(watch.run())
     stack.callback(watching.cancel)
@@ -120,7 +120,7 @@ def _listen(server: grpc.aio.Server, address: str) -> None:
     try:
         server.add_insecure_port(address)
     except RuntimeError as error:
-        raise _Unable(f"cannot listen on {address}: in use, or not of this machine") from error
+        raise _UnableError(f"cannot listen on {address}: in use, or not of this machine") from error
 
 
 def _policy(text: str) -> Policy:
@@ -173,7 +173,7 @@ def _parser() -> arguments.Parser:
         type=_policy,
         default=Policy(),
         metavar="JSON",
-        help='balancing, retry, outlier detection, such as {"balancing": "weighted_round_robin"} (round robin)',
+        help='of all services, such as {"balancing": "weighted_round_robin", "retry": {}} (round robin)',
     )
     add(
         "--grace", type=arguments.not_negative, default=1.0, help="seconds for clients to leave (%(default)s)"

@@ -143,7 +143,7 @@ class Stream:
         return any(matches(endpoint) for endpoints in lists for endpoint in endpoints)
 
     def _answered(self, subscription: _Subscription, request: DiscoveryRequest, at: int) -> list[Record]:
-        """An ACK or a NACK, of a nonce that is outstanding; what was sent before it has no answer any more."""
+        """An ACK or a NACK of what is outstanding; what was sent before that has no answer any more."""
         if request.response_nonce not in subscription.outstanding:
             return []
         records: list[Record] = []
