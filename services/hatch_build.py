@@ -1,4 +1,4 @@
-"""Generates the typed stubs of proto/ into greeter/v1 at build time."""
+"""Generates the typed stubs of proto/ into the services' packages at build time."""
 
 import subprocess
 import sys
@@ -8,18 +8,22 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
+PACKAGES = ("greeter/v1", "endpoint_push/v1", "endpoint_push/xds/v3")
+"""Folders of proto/, and of the packages, whose Python files are all generated."""
+
 
 class GenerateStubs(BuildHookInterface):  # type: ignore[type-arg]  # hatchling documents it without the parameter
     """Runs protoc, for a wheel and for an editable install alike."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002 - hatchling's hook
-        """Write greeter_pb2{,_grpc}.py{,i}; raises CalledProcessError when protoc fails."""
+        """Write *_pb2{,_grpc}.py{,i}; raises CalledProcessError when protoc fails."""
         root = Path(self.root)
         proto = root.parent / "proto"
         google = resources.files("grpc_tools") / "_proto"
-        out = root / "greeter" / "v1"
-        out.mkdir(exist_ok=True)
-        (out / "__init__.py").write_text('"""Generated from proto/greeter/v1; not committed."""\n')
+        for package in PACKAGES:
+            out = root / package
+            out.mkdir(parents=True, exist_ok=True)
+            (out / "__init__.py").write_text(f'"""Generated from proto/{package}; not committed."""\n')
         subprocess.run(
             [
                 sys.executable,
@@ -31,7 +35,7 @@ class GenerateStubs(BuildHookInterface):  # type: ignore[type-arg]  # hatchling 
                 f"--pyi_out={root}",
                 f"--grpc_python_out={root}",
                 f"--mypy_grpc_out={root}",
-                *(str(path) for path in sorted(proto.glob("greeter/**/*.proto"))),
+                *(str(path) for package in PACKAGES for path in sorted((proto / package).glob("*.proto"))),
             ],
             check=True,
         )

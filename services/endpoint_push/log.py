@@ -1,0 +1,42 @@
+"""What a control plane tells on its standard output, and counts itself, without telemetry."""
+
+from collections import Counter
+
+from greeter.events import emit
+
+from endpoint_push.records import (
+    EndpointsChanged,
+    EndpointsWithheld,
+    Nacked,
+    Record,
+    SourceLost,
+    SourceSynced,
+)
+
+
+class Log:
+    """Counts every record, and writes an event for each change and each trouble."""
+
+    def __init__(self) -> None:
+        self._records: Counter[str] = Counter()
+
+    def observe(self, record: Record) -> None:
+        """Take note of one."""
+        self._records[type(record).__name__] += 1
+        match record:
+            case EndpointsChanged(service=service, version=version, added=added, removed=removed):
+                emit("endpoints", service=service, version=version, added=added, removed=removed)
+            case EndpointsWithheld(service=service, kept=kept):
+                emit("withheld", service=service, kept=kept)
+            case Nacked(sent=sent, reason=reason):
+                emit("refused", node=sent.node, kind=sent.kind, version=sent.version, reason=reason)
+            case SourceSynced(services=services):
+                emit("synced", services=services)
+            case SourceLost(reason=reason):
+                emit("lost", reason=reason)
+            case _:
+                pass
+
+    def report(self) -> dict[str, int]:
+        """Record → how many there were."""
+        return dict(sorted(self._records.items()))

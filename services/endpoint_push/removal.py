@@ -1,0 +1,42 @@
+"""The service for servers that end: is my removal acknowledged?"""
+
+import ipaddress
+from collections.abc import Callable
+
+import grpc
+
+from endpoint_push.control_plane import ControlPlane
+from endpoint_push.endpoints import Endpoint
+from endpoint_push.v1 import push_pb2, push_pb2_grpc
+
+SERVICE = push_pb2.DESCRIPTOR.services_by_name["RemovalService"].full_name
+"""The service's full name, by which health and reflection know it."""
+
+
+class Removals(push_pb2_grpc.RemovalServiceServicer):
+    """Answers when no connected client of this control plane may use an address any more."""
+
+    def __init__(self, control_plane: ControlPlane) -> None:
+        self._control_plane = control_plane
+
+    async def AwaitRemoved(  # noqa: N802  # the stub's name
+        self,
+        request: push_pb2.AwaitRemovedRequest,
+        context: grpc.aio.ServicerContext[push_pb2.AwaitRemovedRequest, push_pb2.AwaitRemovedResponse],
+    ) -> push_pb2.AwaitRemovedResponse:
+        """Wait, until the deadline if need be; INVALID_ARGUMENT for what is no address."""
+        try:
+            matches = _matcher(request.address)
+        except ValueError as error:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+        return push_pb2.AwaitRemovedResponse(removal=await self._control_plane.await_removed(matches))
+
+
+def _matcher(address: str) -> Callable[[Endpoint], bool]:
+    """Which endpoints an address, with or without a port, means; raises ValueError."""
+    try:
+        host = str(ipaddress.ip_address(address))
+    except ValueError:
+        wanted = Endpoint.parse(address)
+        return lambda endpoint: endpoint == wanted
+    return lambda endpoint: endpoint.host == host
