@@ -8,7 +8,8 @@ import numpy as np
 
 from lbstudy.config.base import Origin
 from lbstudy.config.load import parse_document
-from lbstudy.config.scenario import MAX_DURATION, Scenario
+from lbstudy.config.fault import MAX_DURATION
+from lbstudy.config.scenario import Scenario
 from lbstudy.model.parameters import AGE_JITTER, Parameters
 
 LEAD: Final = 5.0
