@@ -54,7 +54,7 @@ class Served:
 async def served(tmp_path: Path) -> AsyncIterator[Served]:
     server = Served(tmp_path)
     pool = AddressPool()
-    await server.publication.start(pool.take(port=None), base_environment({}))
+    await server.publication.start(pool.take(), base_environment({}))
     task = asyncio.create_task(server.publication.run())
     yield server
     task.cancel()

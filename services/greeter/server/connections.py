@@ -12,6 +12,7 @@ import os
 import socket
 import struct
 from collections.abc import Iterator
+from pathlib import Path
 
 _SO_ATTACH_FILTER = 26  # asm-generic/socket.h; the module socket has no names for them
 _SO_DETACH_FILTER = 27
@@ -52,15 +53,17 @@ def pass_on(port: int) -> None:
 
 def _sockets(port: int) -> Iterator[socket.socket]:
     """This process's TCP sockets on a local port, as duplicates that are closed again."""
-    for name in os.listdir("/proc/self/fd"):
+    for one in Path("/proc/self/fd").iterdir():
         with contextlib.suppress(OSError):
-            descriptor = os.dup(int(name))
+            descriptor = os.dup(int(one.name))
             try:
-                one = socket.socket(fileno=descriptor)
+                found = socket.socket(fileno=descriptor)
             except OSError:  # no socket
                 os.close(descriptor)
                 continue
-            with one:
-                is_tcp = one.family in (socket.AF_INET, socket.AF_INET6) and one.type == socket.SOCK_STREAM
-                if is_tcp and one.getsockname()[1] == port:
-                    yield one
+            with found:
+                is_tcp = (
+                    found.family in (socket.AF_INET, socket.AF_INET6) and found.type == socket.SOCK_STREAM
+                )
+                if is_tcp and found.getsockname()[1] == port:
+                    yield found

@@ -1,4 +1,7 @@
-"""The control service: how faults come in, on an address of its own and never through the port that serves."""
+"""The control service: how faults come in, on an address of its own, never through the port that serves."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import grpc
 
@@ -38,10 +41,15 @@ class Control(control_pb2_grpc.ControlServiceServicer):
         return control_pb2.LiftFaultResponse()
 
 
-async def serve_control(address: str, faults: Faults) -> grpc.aio.Server:
-    """Start the service on an address; raises RuntimeError when it can't be had."""
+@asynccontextmanager
+async def control_service(address: str, faults: Faults) -> AsyncIterator[None]:
+    """Serve it on an address; every fault ends with it. Raises RuntimeError when the address can't be had."""
     server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
     control_pb2_grpc.add_ControlServiceServicer_to_server(Control(faults), server)
     server.add_insecure_port(address)
     await server.start()
-    return server
+    try:
+        yield
+    finally:
+        await faults.lift_all()
+        await server.stop(None)

@@ -45,12 +45,11 @@ class Faults:
 
     async def inject(self, request: Request) -> None:
         """Begin a fault, in place of one of the same id. Raises BadFaultError."""
-        kind = request.WhichOneof("fault")
-        if not request.id or kind is None:
-            raise BadFaultError("expected an id and a fault")
+        if not request.id:
+            raise BadFaultError("expected an id")
         await self.lift(request.id)
         async with AsyncExitStack() as stack:
-            await stack.enter_async_context(self._lasts(kind, request))
+            await stack.enter_async_context(self._lasts(request))
             self._lasting[request.id] = stack.pop_all()
 
     async def lift(self, fault: str) -> None:
@@ -63,24 +62,17 @@ class Faults:
         for fault in list(self._lasting):
             await self.lift(fault)
 
-    def _lasts(self, kind: str, request: Request) -> AbstractAsyncContextManager[None]:
-        match kind:
-            case "cpu":
-                return _cpu(request.cpu.cores)
-            case "memory":
-                return _memory(request.memory.size)
-            case "not_ready":
-                return self._not_ready(request.id)
-            case "flap":
-                return _repeated(lambda: self._flap(request.id, request.flap.period), request.flap.period)
-            case "load_report":
-                return self._load_report(request.load_report)
-            case "reset":
-                return self._reset(request.reset.period)
-            case "blackhole":
-                return self._blackhole()
-            case _:
-                return self._of_rpcs(request)
+    def _lasts(self, request: Request) -> AbstractAsyncContextManager[None]:
+        kinds: dict[str | None, Callable[[Request], AbstractAsyncContextManager[None]]] = {
+            "cpu": _cpu,
+            "memory": _memory,
+            "not_ready": lambda request: self._not_ready(request.id),
+            "flap": self._flap,
+            "load_report": self._load_report,
+            "reset": self._reset,
+            "blackhole": self._blackhole,
+        }
+        return kinds.get(request.WhichOneof("fault"), self._of_rpcs)(request)
 
     @asynccontextmanager
     async def _of_rpcs(self, request: Request) -> AsyncIterator[None]:
@@ -106,15 +98,20 @@ class Faults:
             self._unready.discard(fault)
             await self._set_ready(not self._unready)
 
-    async def _flap(self, fault: str, period: float) -> None:
-        async with self._not_ready(fault):
+    def _flap(self, request: Request) -> AbstractAsyncContextManager[None]:
+        period = request.flap.period
+
+        async def once() -> None:
+            async with self._not_ready(request.id):
+                await asyncio.sleep(period / 2)
             await asyncio.sleep(period / 2)
-        await asyncio.sleep(period / 2)
+
+        return _repeated(once, period)
 
     @asynccontextmanager
-    async def _load_report(self, report: control_pb2.LoadReport) -> AsyncIterator[None]:
+    async def _load_report(self, request: Request) -> AsyncIterator[None]:
         if self.reporter is not None:
-            self.reporter.force(report)
+            self.reporter.force(request.load_report)
         try:
             yield
         finally:
@@ -122,20 +119,19 @@ class Faults:
                 self.reporter.force(None)
 
     @asynccontextmanager
-    async def _reset(self, period: float) -> AsyncIterator[None]:
-        async def again() -> None:
-            connections.reset(self.port)
-            await asyncio.sleep(period)
+    async def _reset(self, request: Request) -> AsyncIterator[None]:
+        period = request.reset.period
 
-        if period:
-            async with _repeated(again, period):
-                yield
-        else:
+        async def again() -> None:
+            await asyncio.sleep(period)
             connections.reset(self.port)
+
+        connections.reset(self.port)
+        async with _repeated(again, period) if period else contextlib.nullcontext():
             yield
 
     @asynccontextmanager
-    async def _blackhole(self) -> AsyncIterator[None]:
+    async def _blackhole(self, _: Request) -> AsyncIterator[None]:
         connections.drop(self.port)
         try:
             yield
@@ -144,7 +140,8 @@ class Faults:
 
 
 @asynccontextmanager
-async def _cpu(cores: float) -> AsyncIterator[None]:
+async def _cpu(request: Request) -> AsyncIterator[None]:
+    cores = request.cpu.cores
     if not 0 < cores <= MOST_CORES:
         raise BadFaultError(f"cpu: expected cores above 0, up to {MOST_CORES}")
     burning = Burning(cores)
@@ -155,7 +152,8 @@ async def _cpu(cores: float) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def _memory(size: int) -> AsyncIterator[None]:
+async def _memory(request: Request) -> AsyncIterator[None]:
+    size = request.memory.size
     if not 0 < size <= MOST_MEMORY:
         raise BadFaultError(f"memory: expected a size above 0, up to {MOST_MEMORY} bytes")
     try:

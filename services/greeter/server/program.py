@@ -2,6 +2,8 @@
 
 import argparse
 import asyncio
+import contextlib
+import functools
 import os
 import socket
 import sys
@@ -13,7 +15,7 @@ from grpc_reflection.v1alpha import reflection
 
 from greeter import arguments
 from greeter.events import emit
-from greeter.server.control import serve_control
+from greeter.server.control import control_service
 from greeter.server.drain import Termination, drain
 from greeter.server.faults import Faults
 from greeter.server.load_report import LoadReporter
@@ -29,53 +31,45 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 async def _serve(args: argparse.Namespace, termination: Termination) -> int:
-    if args.start_delay:
-        await asyncio.sleep(args.start_delay)
-    if args.start_crash:
-        sys.stderr.write("greeter.server: ends at its start, as --start-crash has it\n")
-        return 1
+    await asyncio.sleep(args.start_delay)
     for address in filter(None, (args.address, args.control_address)):
-        obstacle = _obstacle(address)
+        obstacle = "--start-crash" if args.start_crash else _obstacle(address)
         if obstacle:
             sys.stderr.write(f"greeter.server: cannot listen on {address}: {obstacle}\n")
             return 1
     # Two pods must never share an address: a second one must fail, not take half of the connections.
     server = grpc.aio.server(options=[*args.channel_arg, ("grpc.so_reuseport", 0)])
     health_servicer = health.aio.HealthServicer()
-
-    async def set_ready(ready: bool) -> None:  # noqa: FBT001  # it is what is set
-        status = health_pb2.HealthCheckResponse.SERVING if ready else health_pb2.HealthCheckResponse.NOT_SERVING
-        for service in ("", SERVICE):
-            await health_servicer.set(service, status)
-
-    faults = Faults(set_ready)
+    health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
+    faults = Faults(functools.partial(_set_ready, health_servicer))
     greeter = Greeter(os.environ.get("POD_NAME") or socket.gethostname(), args.work, faults)
     greeter_pb2_grpc.add_GreeterServiceServicer_to_server(greeter, server)
-    health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
     reflection.enable_server_reflection((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
-    try:
-        faults.port = port = server.add_insecure_port(args.address)
-        control = await serve_control(args.control_address, faults) if args.control_address else None
-    except RuntimeError as error:  # taken between the look and the leap
-        sys.stderr.write(f"greeter.server: {error}\n")
-        return 1
-    reporting: asyncio.Task[None] | None = None
-    if args.report_load:
-        greeter.reporter = faults.reporter = LoadReporter(greeter.answered)
-        reporting = asyncio.create_task(greeter.reporter.run())
-    await server.start()
-    await set_ready(True)
-    emit("serving", address=f"{args.address.rpartition(':')[0]}:{port}")
-    await termination.wait()
-    await drain(server, health_servicer, args.drain_wait, args.drain_grace)
-    await greeter.counted()
-    if reporting is not None:
-        reporting.cancel()
-    await faults.lift_all()
-    if control is not None:
-        await control.stop(None)
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            faults.port = server.add_insecure_port(args.address)
+            if args.control_address:
+                await stack.enter_async_context(control_service(args.control_address, faults))
+        except RuntimeError as error:  # taken between the look and the leap
+            sys.stderr.write(f"greeter.server: {error}\n")
+            return 1
+        if args.report_load:
+            greeter.reporter = faults.reporter = LoadReporter(greeter.answered)
+            stack.callback(asyncio.create_task(greeter.reporter.run()).cancel)
+        await server.start()
+        await _set_ready(health_servicer, True)
+        emit("serving", address=f"{args.address.rpartition(':')[0]}:{faults.port}")
+        await termination.wait()
+        await drain(server, health_servicer, args.drain_wait, args.drain_grace)
+        await greeter.counted()
     emit("stopped", answered=dict(greeter.answered))
     return 0
+
+
+async def _set_ready(health_servicer: health.aio.HealthServicer, ready: bool) -> None:
+    serving = health_pb2.HealthCheckResponse.SERVING
+    for service in ("", SERVICE):
+        await health_servicer.set(service, serving if ready else health_pb2.HealthCheckResponse.NOT_SERVING)
 
 
 def _obstacle(address: str) -> str | None:

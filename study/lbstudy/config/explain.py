@@ -23,13 +23,8 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
 def _line(error: dict[str, Any], model: type[BaseModel]) -> str:
     location: Location = error["loc"]
     key = _key(location)
-    if error["type"].startswith("union_tag_"):  # which table it should be, no table of the union can tell
-        tag = error["ctx"]["discriminator"].strip("'")
-        known = [one.strip("' ") for one in _tags(model, location)]
-        if error["type"] == "union_tag_not_found":
-            return f"{key}, {tag}: missing, expected one of {', '.join(known)}"
-        found = str(error["ctx"]["tag"])
-        return f'{key}, {tag}: expected one of {", ".join(known)}, found "{clipped(found)}"{nearest(found, known)}'
+    if error["type"].startswith("union_tag_"):
+        return _tag_line(error, key, _tags(model, location))
     if error["type"] == "value_error":  # one of the models' own, written for the user
         return f"{key}: {error['ctx']['error']}" if key else str(error["ctx"]["error"])
     if error["type"] == "extra_forbidden":
@@ -39,6 +34,15 @@ def _line(error: dict[str, Any], model: type[BaseModel]) -> str:
     if error["type"] == "missing":
         return f"{key}: missing, expected {expected}"
     return f"{key}: expected {expected}, found {_found(error.get('input'))}"
+
+
+def _tag_line(error: dict[str, Any], key: str, known: Sequence[str]) -> str:
+    """Which of a union's tables is meant is missing, or not known."""
+    expected = f"{key}, {error['ctx']['discriminator'].strip(chr(39))}: expected one of {', '.join(known)}"
+    if error["type"] == "union_tag_not_found":
+        return expected.replace(": ", ": missing, ", 1)
+    found = str(error["ctx"]["tag"])
+    return f'{expected}, found "{clipped(found)}"{nearest(found, known)}'
 
 
 def _key(location: Location) -> str:

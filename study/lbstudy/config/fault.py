@@ -1,5 +1,6 @@
 """Faults of a scenario: trouble on particular servers, or on the way to them, from one instant to another."""
 
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -274,7 +275,7 @@ AnyFault = Annotated[
 ]
 
 
-def labels(faults: list[AnyFault]) -> list[str]:
+def labels(faults: Sequence[AnyFault]) -> list[str]:
     """A label for each fault, for people, unique among them: "latency 200 ms on 1 server"."""
     given: dict[str, int] = {}
     found = []
@@ -286,21 +287,7 @@ def labels(faults: list[AnyFault]) -> list[str]:
 
 
 def _words(name: str, value: Option) -> str:
-    match name:
-        case "seconds":
-            return _time(float(value))
-        case "mean" | "sd" | "least" | "most" | "period":
-            return f"{name} {_time(float(value))}"
-        case "rate":
-            return f"{float(value):.3g} of RPCs" if value != 1 else "all RPCs"
-        case "mebibytes":
-            return f"{value} MiB"
-        case "cores":
-            return f"{value:g} cores"
-        case "cpu" | "rps":
-            return f"{name} {value:g}"
-        case _:
-            return str(value)
+    return _WORDS[name](float(value)) if name in _WORDS else str(value)
 
 
 def _time(seconds: float) -> str:
@@ -309,3 +296,19 @@ def _time(seconds: float) -> str:
 
 def _servers(count: int) -> str:
     return "1 server" if count == 1 else f"{count} servers"
+
+
+_WORDS: Mapping[str, Callable[[float], str]] = {
+    "seconds": _time,
+    "mean": lambda value: f"mean {_time(value)}",
+    "sd": lambda value: f"sd {_time(value)}",
+    "least": lambda value: f"from {_time(value)}",
+    "most": lambda value: f"to {_time(value)}",
+    "period": lambda value: f"every {_time(value)}",
+    "rate": lambda value: "of all RPCs" if value == 1 else f"of {value * 100:g} % of RPCs",
+    "mebibytes": lambda value: f"{value:g} MiB",
+    "cores": lambda value: f"{value:g} cores",
+    "cpu": lambda value: f"CPU {value:g}",
+    "rps": lambda value: f"at {value:g} RPC/s",
+}
+"""An option → how a label tells it; one that is not here is told as it is."""

@@ -1,12 +1,14 @@
-"""The study's side of the servers' control service, for every platform: from a fault to the RPCs that make it.
+"""The study's side of the servers' control service, for every platform: from a fault to its RPCs.
 
 What is the platform's own: which servers, and by which address their control service is reached.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Final, TypeAlias
 from zlib import crc32
 
 import grpc
+from google.protobuf.message import Message
 from greeter.v1 import control_pb2, control_pb2_grpc
 
 from lbstudy.platform.interface import Fault, PlatformError
@@ -15,21 +17,7 @@ WITHIN = 10.0
 """Seconds for each RPC."""
 _MIB = 1 << 20
 
-KINDS = frozenset(
-    {
-        "latency",
-        "error",
-        "hang",
-        "cpu",
-        "memory",
-        "load-report",
-        "not-ready",
-        "flap",
-        "reset",
-        "blackhole",
-    }
-)
-"""The kinds of faults that servers make themselves, on request."""
+Options: TypeAlias = Mapping[str, float | int | str]
 
 
 def request_of(fault: Fault, pod: str, seed: int) -> control_pb2.InjectFaultRequest:
@@ -43,35 +31,8 @@ def request_of(fault: Fault, pod: str, seed: int) -> control_pb2.InjectFaultRequ
     request = control_pb2.InjectFaultRequest(
         id=fault.label, seed=crc32(f"{seed}/{fault.label}/{pod}".encode())
     )
-    options = fault.options
-    match fault.kind:
-        case "latency":
-            request.latency.CopyFrom(_latency(options))
-        case "error":
-            code = grpc.StatusCode[str(options["code"])].value[0]
-            request.error.CopyFrom(control_pb2.Error(code=code, rate=_number(options, "rate", 1.0)))
-        case "hang":
-            request.hang.rate = _number(options, "rate", 1.0)
-        case "cpu":
-            request.cpu.cores = _number(options, "cores")
-        case "memory":
-            request.memory.size = round(_number(options, "mebibytes")) * _MIB
-        case "load-report":
-            request.load_report.CopyFrom(
-                control_pb2.LoadReport(
-                    cpu_utilization=_number(options, "cpu"), rps_fractional=_number(options, "rps", 100.0)
-                )
-            )
-        case "not-ready":
-            request.not_ready.SetInParent()
-        case "flap":
-            request.flap.period = _number(options, "period")
-        case "reset":
-            request.reset.CopyFrom(control_pb2.Reset(period=_number(options, "period", 0.0)))
-        case "blackhole":
-            request.blackhole.SetInParent()
-        case _:
-            raise KeyError(fault.kind)
+    field, make = _FAULTS[fault.kind]
+    getattr(request, field).CopyFrom(make(fault.options))
     return request
 
 
@@ -109,21 +70,43 @@ def _said(error: grpc.aio.AioRpcError) -> str:
     return f"{error.code().name}: {' '.join((error.details() or '').split())}"
 
 
-def _latency(options: Mapping[str, float | int | str]) -> control_pb2.Latency:
+def _latency(options: Options) -> control_pb2.Latency:
     if "mean" in options:
-        return control_pb2.Latency(
-            log_normal=control_pb2.LogNormal(
-                mean=_number(options, "mean"), standard_deviation=_number(options, "sd")
-            )
-        )
+        mean, deviation = _number(options, "mean"), _number(options, "sd")
+        return control_pb2.Latency(log_normal=control_pb2.LogNormal(mean=mean, standard_deviation=deviation))
     if "least" in options:
-        return control_pb2.Latency(
-            uniform=control_pb2.Uniform(least=_number(options, "least"), most=_number(options, "most"))
-        )
+        least, most = _number(options, "least"), _number(options, "most")
+        return control_pb2.Latency(uniform=control_pb2.Uniform(least=least, most=most))
     return control_pb2.Latency(constant=_number(options, "seconds"))
 
 
-def _number(options: Mapping[str, float | int | str], name: str, otherwise: float | None = None) -> float:
-    if otherwise is not None:
-        return float(options.get(name, otherwise))
+def _error(options: Options) -> control_pb2.Error:
+    code: int = grpc.StatusCode[str(options["code"])].value[0]
+    return control_pb2.Error(code=code, rate=_number(options, "rate"))
+
+
+def _load_report(options: Options) -> control_pb2.LoadReport:
+    return control_pb2.LoadReport(
+        cpu_utilization=_number(options, "cpu"), rps_fractional=_number(options, "rps")
+    )
+
+
+def _number(options: Options, name: str) -> float:
     return float(options[name])
+
+
+_FAULTS: Final[Mapping[str, tuple[str, Callable[[Options], Message]]]] = {
+    "latency": ("latency", _latency),
+    "error": ("error", _error),
+    "hang": ("hang", lambda options: control_pb2.Hang(rate=_number(options, "rate"))),
+    "cpu": ("cpu", lambda options: control_pb2.Cpu(cores=_number(options, "cores"))),
+    "memory": ("memory", lambda options: control_pb2.Memory(size=int(options["mebibytes"]) * _MIB)),
+    "load-report": ("load_report", _load_report),
+    "not-ready": ("not_ready", lambda _: control_pb2.NotReady()),
+    "flap": ("flap", lambda options: control_pb2.Flap(period=_number(options, "period"))),
+    "reset": ("reset", lambda options: control_pb2.Reset(period=float(options.get("period", 0.0)))),
+    "blackhole": ("blackhole", lambda _: control_pb2.Blackhole()),
+}
+"""A fault's kind → the request's field, and what is put there."""
+KINDS: Final = frozenset(_FAULTS)
+"""The kinds of faults that servers make themselves, on request."""
