@@ -36,6 +36,7 @@ _EVENTS: Final = (
     # The command as a line; the instants at which DNS changed are told exactly, as the series' value.
     ("Scale commands", "orange", promql.scale_events(SCOPE), "scale to {{servers}} servers", False),
     ("DNS changes", "light-blue", promql.dns_changes(SCOPE), "a server entered or left DNS", True),
+    ("Faults", "red", promql.faults(SCOPE), "{{lbstudy_fault_label}}", False),
 )
 
 

@@ -10,6 +10,8 @@ from lbstudy.observation.records import (
     NO_SERVER,
     ClientTally,
     DnsLookup,
+    FaultPeriod,
+    Interruption,
     Lane,
     PodLife,
     RpcTable,
@@ -41,9 +43,16 @@ def rpcs(due: Iterable[float], server: str | None, **others: object) -> list[Rpc
     return [Rpc(at, server, **others) for at in due]  # type: ignore[arg-type]  # Rpc's own fields
 
 
-def pod(name: str, *, commanded: float = -5.0, ready: float | None = -4.0, **others: float | None) -> PodLife:
+def pod(
+    name: str,
+    *,
+    commanded: float = -5.0,
+    ready: float | None = -4.0,
+    interruptions: Sequence[Interruption] = (),
+    **others: float | None,
+) -> PodLife:
     """A pod at "10.0.0.1:50051" if its name is "a", "10.0.0.2:50051" if it is "b" …, Ready from −4 s on."""
-    return PodLife(name, address(name), commanded, ready=ready, **others)
+    return PodLife(name, address(name), commanded, ready=ready, interruptions=tuple(interruptions), **others)
 
 
 def address(name: str) -> str:
@@ -109,6 +118,7 @@ def lane(
     client_tallies: Sequence[ClientTally] = (),
     server_tallies: Sequence[ServerTally] = (),
     lookups: Sequence[DnsLookup] = (),
+    faults: Sequence[FaultPeriod] = (),
     setting: str = "stock",
 ) -> Lane:
     """A lane of these observations. Without commands, one for all pods came before the load."""
@@ -154,5 +164,6 @@ def lane(
         client_tallies=tuple(client_tallies),
         server_tallies=tuple(server_tallies),
         lookups=tuple(lookups),
+        faults=tuple(faults),
         span_refs={row: SpanRef(f"{row + 1:032x}", f"{row + 1:016x}") for row in range(len(rows))},
     )

@@ -1,4 +1,4 @@
-from lbstudy.observation.records import PodLife, ScaleCommand
+from lbstudy.observation.records import Interruption, PodLife, ScaleCommand
 from lbstudy.platform.interface import ChangeKind
 from lbstudy.store.pods import SeenChange, read_changes
 
@@ -53,6 +53,7 @@ def test_a_life_from_command_to_exit() -> None:
         terminating=6,
         unpublished=7,
         exited=8,
+        interruptions=(Interruption(5),),
     )
 
 

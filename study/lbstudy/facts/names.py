@@ -79,6 +79,10 @@ METRIC_SCALE_COMMANDED: Final = "lbstudy.scale.commanded"  # gauge: servers want
 METRIC_CHANGE_TIME: Final = "lbstudy.change.time"
 """gauge, s since the Unix epoch: when a server last entered or left DNS, as a client could notice."""
 
+METRIC_FAULT_ACTIVE: Final = (
+    "lbstudy.fault.active"  # gauge, with lbstudy.fault.label: 1 while it lasts, then 0
+)
+
 
 def trace_id(run_id: str) -> str:
     """The trace with a run's facts, 32 hexadecimal digits: known from the run's id, without a search."""

@@ -84,6 +84,9 @@ class State:
 
     def change(self, setting: str, change: Change) -> Event | None:
         """Note a change; returns the event that is worth a line, if it is."""
+        if change.kind in {ChangeKind.FAULT, ChangeKind.LIFTED}:
+            what = change.detail if change.kind is ChangeKind.FAULT else f"end of: {change.detail}"
+            return self._event(setting, f"{change.pod}: {what}" if change.pod else what)
         if change.pod is None:
             return None
         lane = self.lanes[setting]
@@ -95,7 +98,7 @@ class State:
         if change.kind in {ChangeKind.PUBLISHED, ChangeKind.UNPUBLISHED}:
             server.published = change.kind is ChangeKind.PUBLISHED
             return self._event(setting, f"{change.pod} {'in' if server.published else 'out of'} DNS")
-        if change.kind in {ChangeKind.READY, ChangeKind.TERMINATING}:
+        if change.kind in {ChangeKind.READY, ChangeKind.UNREADY, ChangeKind.TERMINATING}:
             return self._event(setting, f"{change.pod} {server.status}")
         if change.kind is ChangeKind.EXITED and change.detail not in {"", "0"}:
             return self._event(setting, f"{change.pod} exited with {change.detail}")

@@ -19,8 +19,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from lbstudy.measures.codes import OK
 from lbstudy.observation.records import Lane, RpcTable
-from lbstudy.result.model import Histogram, Latency, Quantiles
+from lbstudy.result.model import Histogram, Latency, Quantiles, ServerLatency
 
 Floats = NDArray[np.float64]
 
@@ -47,6 +48,7 @@ def latency(lane: Lane, *, transition_window: float = TRANSITION_WINDOW) -> Late
         steady=_quantiles(from_due[~is_transition], from_send[~is_transition]),
         transition=_quantiles(from_due[is_transition], from_send[is_transition]),
         transition_window=transition_window,
+        servers=_by_server(lane, from_due),
         histogram=histogram(from_due),
         offered_rate=offered,
         achieved_rate=achieved,
@@ -81,6 +83,20 @@ def histogram(values: Floats) -> Histogram:
         bounds=[float(bound) for bound in bounds],
         counts=[int(count) for count in np.bincount(bucket, minlength=len(bounds) - 1)],
     )
+
+
+def _by_server(lane: Lane, from_due: Floats) -> list[ServerLatency]:
+    """Those of each server that answered any RPC."""
+    found = []
+    for index, server in enumerate(lane.servers):
+        rows = lane.rpcs.server == index
+        if rows.any():
+            p50, p99 = exact_quantiles(from_due[rows], (0.5, 0.99))
+            failed = int((lane.rpcs.code[rows] != OK).sum())
+            found.append(
+                ServerLatency(server=server, requests=int(rows.sum()), failed=failed, p50=p50, p99=p99)
+            )
+    return found
 
 
 def _quantiles(from_due: Floats, from_send: Floats) -> Quantiles:

@@ -1,7 +1,8 @@
 """Which servers were Ready, and when: the base of every fair share.
 
 A pod is *Ready* from the instant at which its platform saw it so, until it was told to terminate, or ended by
-itself. The *Ready set* of a span of time is the pods that were Ready for all of it.
+itself; not while its platform saw it not Ready in between. The *Ready set* of a span of time is the pods that
+were Ready for all of it.
 """
 
 import numpy as np
@@ -14,25 +15,43 @@ Floats = NDArray[np.float64]
 
 
 def ready_until(pod: PodLife) -> float:
-    """When the pod stopped being Ready; infinity when it never did."""
+    """When the pod stopped being Ready for good; infinity when it never did."""
     ends = (end for end in (pod.terminating, pod.exited) if end is not None)
     return min(ends, default=float("inf"))
 
 
+def ready_spans(pod: PodLife) -> list[tuple[float, float]]:
+    """From when to when the pod was Ready, in order; the last one may end at infinity."""
+    if pod.ready is None:
+        return []
+    spans, start, until = [], pod.ready, ready_until(pod)
+    for interruption in pod.interruptions:
+        spans.append((start, min(interruption.unready, until)))
+        start = until if interruption.ready is None else interruption.ready
+    spans.append((start, until))
+    return [(start, end) for start, end in spans if end > start]
+
+
 def is_ready_throughout(pod: PodLife, start: float, end: float) -> bool:
     """Whether the pod was Ready for all of the time from start to end."""
-    return pod.ready is not None and pod.ready <= start and ready_until(pod) >= end
+    return any(begun <= start and until >= end for begun, until in ready_spans(pod))
+
+
+def is_ready_at(pod: PodLife, at: Floats) -> NDArray[np.bool_]:
+    """Whether the pod was Ready at each instant."""
+    found = np.zeros(len(at), dtype=bool)
+    for start, end in ready_spans(pod):
+        found |= (at >= start) & (at < end)
+    return found
 
 
 def ready_steps(lane: Lane) -> list[Ready]:
     """The number of Ready servers as a step function, one record a change."""
     moves: dict[float, int] = {}
-    for pod in lane.pods:
-        if pod.ready is None or ready_until(pod) <= pod.ready:
-            continue
-        moves[pod.ready] = moves.get(pod.ready, 0) + 1
-        if ready_until(pod) < float("inf"):
-            moves[ready_until(pod)] = moves.get(ready_until(pod), 0) - 1
+    for start, end in (span for pod in lane.pods for span in ready_spans(pod)):
+        moves[start] = moves.get(start, 0) + 1
+        if end < float("inf"):
+            moves[end] = moves.get(end, 0) - 1
     steps, servers = [], 0
     for at in sorted(moves):
         servers += moves[at]
@@ -43,9 +62,7 @@ def ready_steps(lane: Lane) -> list[Ready]:
 def mean_ready(lane: Lane, edges: Floats) -> Floats:
     """The mean number of Ready servers over time, between each edge and the next."""
     total = np.zeros(len(edges) - 1)
-    for pod in lane.pods:
-        if pod.ready is not None:
-            start = np.maximum(edges[:-1], pod.ready)
-            end = np.minimum(edges[1:], ready_until(pod))
-            total += np.maximum(end - start, 0.0)
+    for start, end in (span for pod in lane.pods for span in ready_spans(pod)):
+        within = np.minimum(edges[1:], end) - np.maximum(edges[:-1], start)
+        total += np.maximum(within, 0.0)
     return total / np.diff(edges)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from lbstudy.measures.codes import OK
 from lbstudy.measures.latency import due_at, exact_quantiles
 from lbstudy.measures.readiness import is_ready_throughout, mean_ready, ready_steps
-from lbstudy.observation.records import NO_SERVER, Lane, PodLife, Update
+from lbstudy.observation.records import NO_SERVER, FaultPeriod, Lane, PodLife, Update
 from lbstudy.result.model import Link, Timeline, TimelineEvent
 
 Floats = NDArray[np.float64]
@@ -86,6 +86,8 @@ def events(lane: Lane) -> list[TimelineEvent]:
     ]
     for pod in lane.pods:
         found.extend(_pod_events(pod))
+    for fault in lane.faults:
+        found.extend(_fault_events(fault))
     shown = lane.updates
     if len(shown) > MOST_UPDATES:
         shown = tuple(update for update in shown if update.outcome != Outcome.UNCHANGED)
@@ -94,18 +96,35 @@ def events(lane: Lane) -> list[TimelineEvent]:
 
 
 def _pod_events(pod: PodLife) -> list[TimelineEvent]:
-    stages = (
+    stages = [
         ("ready", "is Ready", pod.ready),
         ("published", "is in DNS", pod.published),
         ("terminating", "is told to stop", pod.terminating),
         ("unpublished", "is out of DNS", pod.unpublished),
         ("exited", "has exited", pod.exited),
-    )
+    ]
+    for interruption in pod.interruptions:
+        stages += [
+            ("unready", "is not Ready any more", interruption.unready),
+            ("ready", "is Ready again", interruption.ready),
+            ("published", "is in DNS again", interruption.published),
+        ]
+        if interruption.unpublished != pod.unpublished:
+            stages.append(("unpublished", "is out of DNS", interruption.unpublished))
     return [
         TimelineEvent(at=at, kind=kind, label=f"{pod.name} {what}", server=pod.name)
         for kind, what, at in stages
         if at is not None
     ]
+
+
+def _fault_events(fault: FaultPeriod) -> list[TimelineEvent]:
+    found = [TimelineEvent(at=fault.began, kind="fault", label=fault.label, server=fault.server)]
+    if fault.lifted is not None:
+        found.append(
+            TimelineEvent(at=fault.lifted, kind="lifted", label=f"end of: {fault.label}", server=fault.server)
+        )
+    return found
 
 
 def _update_event(lane: Lane, update: Update) -> TimelineEvent:

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lbstudy.measures.readiness import ready_until
+from lbstudy.measures.readiness import is_ready_at
 from lbstudy.observation.records import Lane
 from lbstudy.result.model import Usage, Utilisation
 
@@ -36,8 +36,7 @@ def _usage(lane: Lane, index: int) -> Usage:
         column[rows] for column in (table.at, table.cpu, table.memory, table.inactivity_age)
     )
     under_load = (at >= 0) & (at <= lane.end)
-    is_ready = under_load & ~np.isnan(age)
-    is_ready &= (at >= (pod.ready if pod.ready is not None else np.inf)) & (at < ready_until(pod))
+    is_ready = under_load & ~np.isnan(age) & is_ready_at(pod, at)
     shown = slice(None, None, max(-(-len(rows) // MOST_SAMPLES), 1))
     return Usage(
         server=lane.servers[index],

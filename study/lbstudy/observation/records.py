@@ -53,6 +53,26 @@ class ServedTable:
 
 
 @dataclass(frozen=True, slots=True)
+class Interruption:
+    """A pod that had been Ready was not, for a while."""
+
+    unready: float
+    unpublished: float | None = None
+    ready: float | None = None  # again; None: not before it was told to end, or ended
+    published: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FaultPeriod:
+    """A fault lasted on a pod; without a pod, on the way to all of them, or on those that were started."""
+
+    label: str  # for people, and the same for all pods that one fault is on
+    server: str | None
+    began: float
+    lifted: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PodLife:
     """One server pod, as its platform saw it."""
 
@@ -61,12 +81,13 @@ class PodLife:
     commanded: float  # the scale command that brought it
     created: float | None = None
     started: float | None = None  # its process, or container, runs
-    ready: float | None = None  # seen by the health service
+    ready: float | None = None  # first seen by the health service
     published: float | None = None  # first in the DNS zone
     removal_commanded: float | None = None  # the scale command that takes it away
     terminating: float | None = None  # SIGTERM sent
-    unpublished: float | None = None  # out of the DNS zone
+    unpublished: float | None = None  # out of the DNS zone, and not in it again
     exited: float | None = None
+    interruptions: tuple[Interruption, ...] = ()  # in order; none overlaps another
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +217,7 @@ class Lane:
     client_tallies: tuple[ClientTally, ...] = ()
     server_tallies: tuple[ServerTally, ...] = ()
     lookups: tuple[DnsLookup, ...] = ()
+    faults: tuple[FaultPeriod, ...] = ()  # ordered by ``began``
     span_refs: dict[int, SpanRef] = field(default_factory=dict)  # of the RPC rows that a report links to
     forwarded: Forwarded | None = None  # of the whole run; None where nothing was to be forwarded
     metered: Mapping[tuple[str, str], int] | None = None

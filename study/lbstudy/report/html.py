@@ -23,11 +23,12 @@ from lbstudy.report.charts import (
     usage,
     waterfall,
 )
+from lbstudy.report.charts.annotations import fault_name
 from lbstudy.report.comparison import comparison, failed, sent
 from lbstudy.report.links import SettingLinks, links_of
 from lbstudy.report.palette import Palette
 from lbstudy.report.waits import MEANING, in_words, of_one
-from lbstudy.result.model import PhaseDistribution, Result, SettingResult
+from lbstudy.result.model import Fault, PhaseDistribution, Result, SettingResult
 
 UNFOLDED = 10
 """Longer lists are folded away after so many."""
@@ -41,6 +42,7 @@ class Server:
     number: int
     swatch: Markup
     note: str
+    troubled: str  # by which faults: "F1, F2"; "" by none
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,7 @@ class SettingView:
     idle: frozenset[str]
     added: list[waterfall.Waterfall]
     removed: list[waterfall.Waterfall]
+    faults: list[tuple[str, Fault]]  # each with its short name
     links: SettingLinks
 
 
@@ -142,6 +145,7 @@ def _views(result: Result) -> list[SettingView]:
                 idle=frozenset(u.server for u in setting.utilisation.servers if usage.is_idle(u)),
                 added=[waterfall.added_waterfall(a, added) for a in setting.adaptability.added],
                 removed=[waterfall.removed_waterfall(r, removed) for r in setting.adaptability.removed],
+                faults=_faults(setting),
                 links=links_of(result.provenance, setting.name),
             )
         )
@@ -160,9 +164,14 @@ def _servers(setting: SettingResult, palette: Palette) -> dict[str, Server]:
             number=palette.number(name),
             swatch=swatch.swatch(palette.look(name)),
             note=", ".join(notes.get(name, ["there from the start"])),
+            troubled=", ".join(fault for fault, found in _faults(setting) if name in found.servers),
         )
         for name in setting.servers
     }
+
+
+def _faults(setting: SettingResult) -> list[tuple[str, Fault]]:
+    return [(fault_name(number), fault) for number, fault in enumerate(setting.faults, start=1)]
 
 
 def _data(result: Result) -> str:

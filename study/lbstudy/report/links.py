@@ -59,6 +59,10 @@ class SettingLinks:
         """The trace of a server's removal."""
         return self.jaeger.removed(self.setting, server) if self.jaeger else ""
 
+    def fault(self, label: str) -> str:
+        """The trace of a fault."""
+        return self.jaeger.fault(self.setting, label) if self.jaeger else ""
+
     # --- Prometheus, a query or a few for each chart ----------------------------------------------
 
     @property

@@ -9,7 +9,7 @@ from rich.text import Text
 from lbstudy.report import figures
 from lbstudy.report.comparison import Row, comparison
 from lbstudy.report.waits import in_words
-from lbstudy.result.model import Change, Result, SettingResult
+from lbstudy.result.model import Change, Fault, Result, SettingResult
 
 LABEL_WIDTH = 27
 CELL_WIDTH = 16
@@ -29,6 +29,8 @@ def print_summary(result: Result, console: Console) -> None:
     console.print()
     for setting in result.settings:
         _print_changes(setting, console)
+        for fault in setting.faults:
+            _print_item(f"{setting.name}, {_fault(fault)}", console)
     for expectation in result.expectations:
         sign, style = ("✓", "green") if expectation.met else ("✗ NOT MET", "bold red")
         text = (
@@ -94,6 +96,22 @@ def _effects(setting: SettingResult, change: Change) -> list[str]:
         found.append(f"{len(change.removed)} removed")
     found.append(f"{figures.count(change.failed)} RPCs failed" if change.failed else "no RPC failed")
     return found
+
+
+def _fault(fault: Fault) -> str:
+    span = f"{figures.moment(fault.start)} to {figures.moment(fault.end)} s"
+    groups = [
+        ("in trouble", fault.troubled),
+        ("untouched", fault.untouched),
+        ("no server", fault.unanswered),
+    ]
+    told = [
+        f"{who} p99 {figures.seconds(group.p99)}, {figures.count(group.failed)} of"
+        f" {figures.count(group.requests)} RPCs failed"
+        for who, group in groups
+        if group.requests
+    ]
+    return f"{fault.label}, {span}: {'; '.join(told) or 'no RPC was due'}"
 
 
 def _print_ledger(result: Result, console: Console) -> None:

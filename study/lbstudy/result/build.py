@@ -3,6 +3,7 @@
 from lbstudy.measures.adaptability import adaptability
 from lbstudy.measures.distribution import distribution
 from lbstudy.measures.errors import errors
+from lbstudy.measures.faults import faults
 from lbstudy.measures.latency import latency
 from lbstudy.measures.ledger import ledger
 from lbstudy.measures.phases import phases
@@ -44,5 +45,6 @@ def setting_result(lane: Lane, info: SettingInfo) -> SettingResult:
         errors=errors(lane, found),
         adaptability=adaptability(lane),
         utilisation=utilisation(lane),
+        faults=faults(lane),
         ledger=ledger(lane),
     )

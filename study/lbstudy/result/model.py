@@ -84,7 +84,7 @@ class TimelineEvent(Part):
 
     at: float
     kind: str = Field(
-        description="scale, ready, published, unpublished, terminating, exited, update, error …"
+        description="scale, ready, unready, published, unpublished, terminating, exited, update, fault …"
     )
     label: str
     server: str | None = None
@@ -164,13 +164,24 @@ class Histogram(Part):
     counts: list[int]
 
 
+class ServerLatency(Part):
+    """Latency, and failures, of the RPCs that one server answered in the whole run."""
+
+    server: str
+    requests: int
+    failed: int = Field(description="of these, with another code than OK")
+    p50: float | None
+    p99: float | None
+
+
 class Latency(Part):
-    """Measure 2: latency, steady against transition; offered and achieved rate."""
+    """Measure 2: latency, steady against transition, by server; offered and achieved rate."""
 
     all: Quantiles
     steady: Quantiles
     transition: Quantiles = Field(description="scheduled within transition_window after a scale command")
     transition_window: float
+    servers: list[ServerLatency] = Field(default_factory=list, description="those that answered any RPC")
     histogram: Histogram
     offered_rate: float = Field(description="RPC/s")
     achieved_rate: float = Field(description="RPC/s sent")
@@ -381,6 +392,31 @@ class Utilisation(Part):
     servers: list[Usage]
 
 
+# --- faults ---------------------------------------------------------------------------------------
+
+
+class Group(Part):
+    """The RPCs of some servers, or of none, that were due while a fault lasted."""
+
+    servers: int
+    requests: int
+    failed: int
+    p50: float | None
+    p99: float | None
+
+
+class Fault(Part):
+    """Trouble that was made on purpose, and who felt it."""
+
+    label: str
+    start: float
+    end: float = Field(description="when it was lifted everywhere; the load's end where it was not")
+    servers: list[str] = Field(description="those that it was on; none: it was on the way to all of them")
+    troubled: Group = Field(description="the RPCs that these answered while it lasted")
+    untouched: Group = Field(description="those that all other servers answered")
+    unanswered: Group = Field(description="those that no server answered")
+
+
 # --- the ledger -----------------------------------------------------------------------------------
 
 
@@ -426,6 +462,7 @@ class SettingResult(Part):
     errors: Errors
     adaptability: Adaptability
     utilisation: Utilisation
+    faults: list[Fault] = Field(default_factory=list, description="in the order in which they began")
     ledger: Ledger
 
 

@@ -1,6 +1,7 @@
 """The study's own metrics while a run goes on, for rules and dashboards that compare servers and clients."""
 
 import threading
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -31,6 +32,7 @@ class Servers:
     ready: dict[str, bool] = field(default_factory=dict)
     ready_at: dict[str, float] = field(default_factory=dict)  # s since the Unix epoch, the first time
     changed: float | None = None  # s since the Unix epoch
+    faults: Counter[str] = field(default_factory=Counter)  # label → on how many pods, or on the way, it is
 
     def take(self, change: Change) -> None:
         """Take a change of these servers in."""
@@ -39,6 +41,10 @@ class Servers:
                 self.wanted = int(change.detail)
             case ChangeKind.PUBLISHED | ChangeKind.UNPUBLISHED:
                 self.changed = change.at / 1e9
+            case ChangeKind.FAULT:
+                self.faults[change.detail] += 1
+            case ChangeKind.LIFTED:
+                self.faults[change.detail] -= 1
         if change.pod is None:
             return
         match change.kind:
@@ -84,6 +90,9 @@ class Gauges:
         )
         meter.create_observable_gauge(
             names.METRIC_CHANGE_TIME, [self._changed], "s", "When a server last entered or left DNS."
+        )
+        meter.create_observable_gauge(
+            names.METRIC_FAULT_ACTIVE, [self._faults], "{fault}", "Whether a fault lasts, 1 or 0."
         )
         self._is_closed = False
 
@@ -136,4 +145,12 @@ class Gauges:
                 Observation(servers.changed, {attributes.SETTING: setting})
                 for setting, servers in self._servers.items()
                 if servers.changed is not None
+            ]
+
+    def _faults(self, _: CallbackOptions) -> Iterable[Observation]:
+        with self._lock:
+            return [
+                Observation(int(count > 0), {attributes.SETTING: setting, attributes.FAULT: label})
+                for setting, servers in self._servers.items()
+                for label, count in servers.faults.items()
             ]

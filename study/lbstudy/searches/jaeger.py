@@ -77,6 +77,12 @@ class Jaeger:
             attributes.SERVICE_STUDY, setting, {SERVER_POD: server}, operation=attributes.SPAN_SERVER_REMOVED
         )
 
+    def fault(self, setting: str, label: str) -> str:
+        """The trace of a fault."""
+        return self._search(
+            attributes.SERVICE_STUDY, setting, {attributes.FAULT: label}, operation=attributes.SPAN_FAULT
+        )
+
     def _search(self, service: str, setting: str, tags: Mapping[str, str], operation: str = "") -> str:
         told = {attributes.RUN_ID: self.run_id, attributes.SETTING: setting, **tags}
         query: dict[str, str | int] = {

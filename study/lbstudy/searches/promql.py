@@ -223,6 +223,12 @@ def scale_events(scope: Scope) -> str:
     return f"count_values {labels}) unless count_values {labels} offset 2s)"
 
 
+def faults(scope: Scope) -> str:
+    """1 as long as a fault lasts, with what it is as the label ``lbstudy_fault_label``."""
+    active = scope.of_setting("lbstudy_fault_active")
+    return f"{_max(active, _SETTING, 'lbstudy_fault_label')} > 0"
+
+
 def dns_changes(scope: Scope) -> str:
     """When servers last entered or left DNS, ms since the epoch."""
     return f"{_max(scope.of_setting('lbstudy_change_time_seconds'), _SETTING)} * 1000"

@@ -1,10 +1,10 @@
-"""From a platform's changes to the commands given and the life of each server pod. Pure."""
+"""From a platform's changes to the commands given, the life of each server pod, and the faults. Pure."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from lbstudy.observation.records import PodLife, ScaleCommand
+from lbstudy.observation.records import FaultPeriod, Interruption, PodLife, ScaleCommand
 from lbstudy.platform.interface import ChangeKind
 
 
@@ -56,11 +56,30 @@ class _Reader:
 
     def created(self, pod: str, change: SeenChange) -> None:
         commanded = self.to_come.pop(0) if self.to_come else change.at
-        self.lives[pod] = {"name": pod, "address": "", "commanded": commanded, "created": change.at}
+        self.lives[pod] = {
+            "name": pod,
+            "address": "",
+            "commanded": commanded,
+            "created": change.at,
+            "interruptions": [],
+        }
 
     def terminating(self, pod: str, change: SeenChange) -> None:
         commanded = self.to_go.pop(0) if self.to_go else None
         self.lives[pod] |= {"terminating": change.at, "removal_commanded": commanded}
+
+    def stage(self, pod: str, change: SeenChange) -> None:
+        """A pod enters a stage; one that it had entered before tells of an interruption."""
+        life, stage = self.lives[pod], _STAGES[change.kind]
+        if change.kind == ChangeKind.PUBLISHED:
+            life.pop("unpublished", None)
+        if change.kind == ChangeKind.UNPUBLISHED:
+            life[stage] = change.at
+        else:
+            life.setdefault(stage, change.at)
+        interruptions: list[Interruption] = life["interruptions"]
+        if interruptions and "terminating" not in life and getattr(interruptions[-1], stage, 0.0) is None:
+            interruptions[-1] = replace(interruptions[-1], **{stage: change.at})
 
 
 _STAGES: Mapping[str, str] = {
@@ -93,11 +112,27 @@ def read_changes(changes: Iterable[SeenChange]) -> tuple[tuple[ScaleCommand, ...
             continue
         elif change.kind == ChangeKind.TERMINATING:
             reader.terminating(change.pod, change)
+        elif change.kind == ChangeKind.UNREADY:
+            reader.lives[change.pod]["interruptions"].append(Interruption(change.at))
         elif change.kind in _STAGES:
-            reader.lives[change.pod].setdefault(_STAGES[change.kind], change.at)
+            reader.stage(change.pod, change)
         if change.address:
             reader.lives[change.pod]["address"] = change.address
-    return tuple(reader.commands), tuple(PodLife(**life) for life in reader.lives.values())
+    lives = [life | {"interruptions": tuple(life["interruptions"])} for life in reader.lives.values()]
+    return tuple(reader.commands), tuple(PodLife(**life) for life in lives)
+
+
+def read_faults(changes: Iterable[SeenChange]) -> tuple[FaultPeriod, ...]:
+    """The faults, in the order in which they began; one that was not told to end has no end."""
+    found: list[FaultPeriod] = []
+    for change in sorted(changes, key=lambda change: change.at):
+        if change.kind == ChangeKind.FAULT:
+            found.append(FaultPeriod(change.detail, change.pod, change.at))
+        elif change.kind == ChangeKind.LIFTED:
+            for i, one in enumerate(found):
+                if (one.label, one.server, one.lifted) == (change.detail, change.pod, None):
+                    found[i] = replace(one, lifted=change.at)
+    return tuple(found)
 
 
 def _initial(ordered: list[SeenChange]) -> SeenChange | None:

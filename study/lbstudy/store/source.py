@@ -11,8 +11,6 @@ from lbstudy.observation.records import (
     ClientTally,
     DnsLookup,
     Lane,
-    PodLife,
-    ScaleCommand,
     ServerTally,
     SpanRef,
     Transition,
@@ -25,7 +23,7 @@ from lbstudy.store.database import RunStore
 from lbstudy.store.description import DescribedSetting, read_description
 from lbstudy.store.errors import StoreError
 from lbstudy.store.forwarded import read_forwarded
-from lbstudy.store.pods import SeenChange, read_changes
+from lbstudy.store.pods import SeenChange, read_changes, read_faults
 from lbstudy.store.tables import RPC_SPANS, metered, rpc_table, served_table, span_refs, usage_table
 
 _NANO: Final = 1e9
@@ -99,7 +97,8 @@ class StoreSource(Source):
         return [self._lane(setting) for setting in self._description.settings]
 
     def _lane(self, setting: DescribedSetting) -> Lane:
-        commands, pods = self._pods(setting)
+        changes = self._changes(setting)
+        commands, pods = read_changes(changes)
         servers = tuple(pod.name for pod in pods)
         clients = self._store.query(
             _CLIENTS,
@@ -126,20 +125,21 @@ class StoreSource(Source):
             client_tallies=self._client_tallies(setting.name),
             server_tallies=self._server_tallies(setting.name),
             lookups=self._lookups(setting.deployment),
+            faults=read_faults(changes),
             span_refs=span_refs(self._store, rpcs),
             forwarded=read_forwarded(self._store),
             metered=metered(self._store, setting.name),
         )
 
-    def _pods(self, setting: DescribedSetting) -> tuple[tuple[ScaleCommand, ...], tuple[PodLife, ...]]:
+    def _changes(self, setting: DescribedSetting) -> list[SeenChange]:
         rows = self._store.query(
             "SELECT at_unix_nano, kind, pod, address, detail FROM pod_changes WHERE deployment = $deployment",
             {"deployment": setting.deployment},
         )
-        return read_changes(
+        return [
             SeenChange(self._seconds(at), kind, pod, address, detail)
             for at, kind, pod, address, detail in rows
-        )
+        ]
 
     def _updates(self, setting: str, clients: dict[tuple[str, int], int]) -> tuple[Update, ...]:
         found = []

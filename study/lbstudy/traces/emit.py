@@ -18,13 +18,14 @@ from lbstudy.observation.source import Source
 from lbstudy.result.model import Link
 from lbstudy.store.errors import StoreError
 from lbstudy.traces.change import ChangeTrace, StageSpan, change_traces
+from lbstudy.traces.fault import FaultTrace, fault_traces
 
 _CHUNK: Final = 512  # spans in one request
 _NANO: Final = 1_000_000_000
 
 
 def emit_changes(source: Source, endpoint: str) -> int:
-    """Send one trace for each server that was added or removed, under any setting.
+    """Send one trace for each server that was added or removed, and for each fault, under any setting.
 
     Args:
         source: the run.
@@ -39,9 +40,9 @@ def emit_changes(source: Source, endpoint: str) -> int:
     spans: list[ReadableSpan] = []
     sent = 0
     for lane in source.lanes():
-        traces = change_traces(adaptability(lane))
-        spans.extend(_spans(traces, lane.setting, run_id, zero))
-        sent += len(traces)
+        traces, faults = change_traces(adaptability(lane)), fault_traces(lane.faults, lane.end)
+        spans.extend(_spans(traces, faults, lane.setting, run_id, zero))
+        sent += len(traces) + len(faults)
     exporter = OTLPSpanExporter(endpoint=endpoint, insecure=True)
     try:
         for chunk in _chunks(spans):
@@ -52,7 +53,9 @@ def emit_changes(source: Source, endpoint: str) -> int:
     return sent
 
 
-def _spans(traces: Sequence[ChangeTrace], setting: str, run_id: str, zero: int) -> Sequence[ReadableSpan]:
+def _spans(
+    traces: Sequence[ChangeTrace], faults: Sequence[FaultTrace], setting: str, run_id: str, zero: int
+) -> Sequence[ReadableSpan]:
     """The spans as the SDK makes them; they are kept in memory, where no queue can overflow."""
     resource = Resource.create(
         {
@@ -89,6 +92,26 @@ def _spans(traces: Sequence[ChangeTrace], setting: str, run_id: str, zero: int) 
             )
             span.end(_nanos(stage.end, zero))
         root.end(_nanos(change.end, zero))
+    for fault in faults:
+        common = {
+            attributes.FAULT: fault.label,
+            attributes.SETTING: setting,
+            attributes.RUN_ID: run_id,
+        }
+        root = tracer.start_span(
+            attributes.SPAN_FAULT,
+            context=trace.set_span_in_context(trace.INVALID_SPAN),
+            start_time=_nanos(fault.start, zero),
+            attributes={**common, attributes.CENSORED: fault.is_censored},
+        )
+        for server, start, end in fault.servers:
+            tracer.start_span(
+                attributes.SPAN_FAULT_ON_SERVER,
+                context=trace.set_span_in_context(root),
+                start_time=_nanos(start, zero),
+                attributes={**common, SERVER_POD: server},
+            ).end(_nanos(end, zero))
+        root.end(_nanos(fault.end, zero))
     provider.shutdown()
     return memory.get_finished_spans()
 

@@ -2,7 +2,7 @@
 
 from markupsafe import Markup
 
-from lbstudy.report.charts import svg
+from lbstudy.report.charts.annotations import annotations
 from lbstudy.report.charts.plot import X_AXIS, Plot, chart, stretched
 from lbstudy.report.charts.scale import Linear, Scale
 from lbstudy.report.charts.timeline import steps
@@ -15,16 +15,12 @@ def coverage(setting: SettingResult, x: Scale) -> Markup:
     plot = Plot(x, Linear(0.0, 100.0), height=70, top=24)
     height = plot.bottom + X_AXIS
     percent = [None if share is None else 100 * share for share in line.coverage]
-    commands = [plot.at(event.at) for event in line.events if event.kind == "scale"]
     return chart(
         height,
         f"Coverage over time, {setting.name}",
         f"The share of the Ready servers that answered at least one RPC in each {line.bucket:g} s.",
         plot.y_axis(2, "coverage: % of the Ready servers that answered"),
-        *(
-            svg.element("line", x1=at, x2=at, y1=plot.top, y2=plot.bottom, class_="command")
-            for at in commands
-        ),
+        annotations(setting, plot),
         stretched(height, plot.line(steps(line, percent), "coverage")),
         plot.x_axis("s since the load began"),
     )

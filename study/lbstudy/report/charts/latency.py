@@ -6,6 +6,7 @@ from markupsafe import Markup
 
 from lbstudy.report import figures
 from lbstudy.report.charts import svg
+from lbstudy.report.charts.annotations import annotations
 from lbstudy.report.charts.plot import X_AXIS, Plot, chart, stretched
 from lbstudy.report.charts.scale import Log, Scale, around
 from lbstudy.result.model import Histogram, SettingResult
@@ -42,17 +43,13 @@ def latency_over_time(setting: SettingResult, x: Scale, y: Scale) -> Markup:
     middles = [line.start + (i + 0.5) * line.bucket for i in range(len(line.errors))]
     p50 = [(t, _ms(v)) for t, v in zip(middles, line.latency_p50, strict=False)]
     p99 = [(t, _ms(v)) for t, v in zip(middles, line.latency_p99, strict=False)]
-    commands = [plot.at(e.at) for e in line.events if e.kind == "scale"]
     return chart(
         height,
         f"Latency over time, {setting.name}",
         f"p50 and p99 of the RPCs scheduled in each {line.bucket:g} s; logarithmic; vertical lines are scale "
-        "commands.",
+        "commands, bands are faults.",
         plot.y_axis(3, "ms (log)"),
-        *(
-            svg.element("line", x1=at, x2=at, y1=plot.top, y2=plot.bottom, class_="command")
-            for at in commands
-        ),
+        annotations(setting, plot),
         stretched(height, plot.line(p99, "p99", "p99"), plot.line(p50, "p50", "p50")),
         *_line_label([*reversed(p50)], "p50", plot, "end"),
         *_line_label(p99, "p99", plot, "start"),

@@ -7,6 +7,7 @@ from markupsafe import Markup
 
 from lbstudy.report import figures
 from lbstudy.report.charts import marks, svg
+from lbstudy.report.charts.annotations import bands, fault_lane
 from lbstudy.report.charts.plot import X_AXIS, Plot, chart, stretched
 from lbstudy.report.charts.scale import Linear, Scale, from_zero
 from lbstudy.report.charts.stack import band_labels, fair_levels, stacked_steps
@@ -51,21 +52,27 @@ def timeline(
     """The chart; the scales are shared, so that settings can be compared by eye."""
     line = setting.timeline
     lanes = _lanes(setting)
-    top = 22 + LANE * len(lanes)
+    first = 22 + (LANE if setting.faults else 0)
+    top = first + LANE * len(lanes)
     list_plot = Plot(x, servers, height=72, top=top + 26)
     request_plot = Plot(x, requests, height=150, top=list_plot.bottom + 30)
     error_plot = Plot(x, errors, height=34 if any(line.errors) else 4, top=request_plot.bottom + 30)
     height = error_plot.bottom + X_AXIS
     above = [_scale_commands(line.events, error_plot)]
     above += [
-        _lane(caption, events, palette, list_plot, 22 + LANE * i) for i, (caption, events) in enumerate(lanes)
+        _lane(caption, events, palette, list_plot, first + LANE * i)
+        for i, (caption, events) in enumerate(lanes)
     ]
+    if setting.faults:
+        above.append(fault_lane(setting.faults, list_plot, first - 8))
     return chart(
         height,
         f"Timeline of {setting.name}",
-        "From the top: scale commands; pods that became Ready or were terminated; addresses that came into "
-        "DNS or left it; resolver updates of each client; addresses in the clients' lists against Ready "
-        "servers; answered requests a second, stacked by server; failed requests a second.",
+        "From the top: scale commands; faults, which are bands all the way down; pods that became Ready or "
+        "were terminated; addresses that came into DNS or left it; resolver updates of each client; "
+        "addresses in the clients' lists against Ready servers; answered requests a second, stacked by "
+        "server; failed requests a second.",
+        bands(setting.faults, error_plot, 22, error_plot.bottom, named=False),
         list_plot.y_axis(2, "servers Ready (filled), in clients’ lists (line)"),
         request_plot.y_axis(3, "answered RPC/s by server; dashed: fair shares"),
         error_plot.y_axis(2, "failed RPC/s")

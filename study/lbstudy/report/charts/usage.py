@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from lbstudy.report.charts import svg
+from lbstudy.report.charts.annotations import annotations
 from lbstudy.report.charts.plot import X_AXIS, Plot, chart, stretched
 from lbstudy.report.charts.scale import Linear, Scale, from_zero
 from lbstudy.report.palette import Palette, ranges
@@ -69,17 +70,13 @@ def usage_over_time(
         if known and (idle or len(servers) <= LABELLED):
             at, value = known[-1]
             labels.append((at, value, look.number))
-    commands = [plot.at(e.at) for e in setting.timeline.events if e.kind == "scale"]
     return chart(
         height,
         f"{quantity.title} of each server, {setting.name}",
         f"One line a server, {quantity.caption}; idle servers' lines are thick; vertical lines are scale "
-        "commands.",
+        "commands, bands are faults.",
         plot.y_axis(2, quantity.caption),
-        *(
-            svg.element("line", x1=at, x2=at, y1=plot.top, y2=plot.bottom, class_="command")
-            for at in commands
-        ),
+        annotations(setting, plot),
         stretched(height, *lines),
         *_labels(labels, plot),
         plot.x_axis("s since the load began"),

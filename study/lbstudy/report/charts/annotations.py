@@ -1,0 +1,79 @@
+"""What was done while the load ran, on every chart over time: scale commands as lines, faults as bands."""
+
+from collections.abc import Sequence
+
+from markupsafe import Markup
+
+from lbstudy.report import figures
+from lbstudy.report.charts import svg
+from lbstudy.report.charts.plot import Plot
+from lbstudy.result.model import Fault, SettingResult
+
+LATE = 0.85
+"""A label that begins beyond this part of the axis is written to the left."""
+
+
+def fault_name(number: int) -> str:
+    """F1, F2 …: how the faults of a setting are told apart where there is no room for a label."""
+    return f"F{number}"
+
+
+def annotations(setting: SettingResult, plot: Plot) -> Markup:
+    """The lines and bands of a chart with one panel."""
+    commands = [e.at for e in setting.timeline.events if e.kind == "scale"]
+    return svg.join(
+        [bands(setting.faults, plot, plot.top, plot.bottom, named=True)]
+        + [
+            svg.element("line", x1=at, x2=at, y1=plot.top, y2=plot.bottom, class_="command")
+            for at in map(plot.at, commands)
+        ]
+    )
+
+
+def bands(faults: Sequence[Fault], plot: Plot, top: float, bottom: float, *, named: bool) -> Markup:
+    """From when to when each fault lasted; with ``named``, each has its short name at the top."""
+    parts = []
+    for number, fault in enumerate(faults, start=1):
+        left, right = plot.x(fault.start), plot.x(fault.end)
+        tip = f"{fault_name(number)} {fault.label}: {fault.start:.1f} to {fault.end:.1f} s"
+        parts.append(
+            svg.element(
+                "rect",
+                svg.tooltip(tip),
+                x=svg.percent(left),
+                y=top,
+                width=svg.percent(max(0.0, right - left)),
+                height=bottom - top,
+                class_="fault",
+            )
+        )
+        edges = [left] if fault.end == fault.start else [left, right]
+        parts += [
+            svg.element("line", x1=at, x2=at, y1=top, y2=bottom, class_="fault-edge")
+            for at in map(svg.percent, edges)
+        ]
+        if named:
+            parts.append(svg.text(f"\u00a0{fault_name(number)}", svg.percent(left), top + 10, "fault-label"))
+    return svg.join(parts)
+
+
+def fault_lane(faults: Sequence[Fault], plot: Plot, y: float) -> Markup:
+    """One row in which each fault stands with its label."""
+    parts = []
+    for number, fault in enumerate(faults, start=1):
+        start, end = plot.x(fault.start), plot.x(fault.end)
+        late = start > LATE
+        label = f"\u00a0{fault_name(number)} {fault.label}\u00a0"
+        parts.append(
+            svg.element(
+                "line",
+                svg.tooltip(f"{fault.label}: {figures.moment(fault.start)} to {figures.moment(fault.end)} s"),
+                x1=svg.percent(start),
+                x2=svg.percent(max(end, start + 0.002)),
+                y1=y,
+                y2=y,
+                class_="fault-bar",
+            )
+        )
+        parts.append(svg.text(label, svg.percent(start), y - 5, "mark-label", "end" if late else "start"))
+    return svg.join(parts)
