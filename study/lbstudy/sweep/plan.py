@@ -7,8 +7,8 @@ from typing import Final
 import numpy as np
 
 from lbstudy.config.base import Origin
-from lbstudy.config.load import parse_document
 from lbstudy.config.fault import MAX_DURATION
+from lbstudy.config.load import parse_document
 from lbstudy.config.scenario import Scenario
 from lbstudy.model.parameters import AGE_JITTER, Parameters
 
