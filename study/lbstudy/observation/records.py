@@ -60,13 +60,18 @@ class PodLife:
     address: str  # "127.0.1.2:50051"
     commanded: float  # the scale command that brought it
     created: float | None = None
+    scheduled: float | None = None  # a node was chosen; None also where the platform has no such stage
     started: float | None = None  # its process, or container, runs
     ready: float | None = None  # seen by the health service
-    published: float | None = None  # first in the DNS zone
+    listed: float | None = None  # first in an EndpointSlice, as ready; None also where there are none
+    published: float | None = None  # first in DNS
     removal_commanded: float | None = None  # the scale command that takes it away
     terminating: float | None = None  # SIGTERM sent
-    unpublished: float | None = None  # out of the DNS zone
+    withdrawn: float | None = None  # out of the EndpointSlices
+    unpublished: float | None = None  # out of DNS
     exited: float | None = None
+    errors: Mapping[str, float] = field(default_factory=dict)
+    """The name of one of these instants → by how much it may be off, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)

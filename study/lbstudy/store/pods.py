@@ -17,6 +17,7 @@ class SeenChange:
     pod: str | None
     address: str | None
     detail: str
+    error: float = 0.0  # s, the bound of the instant's error
 
 
 @dataclass(slots=True)
@@ -56,17 +57,30 @@ class _Reader:
 
     def created(self, pod: str, change: SeenChange) -> None:
         commanded = self.to_come.pop(0) if self.to_come else change.at
-        self.lives[pod] = {"name": pod, "address": "", "commanded": commanded, "created": change.at}
+        self.lives[pod] = {"name": pod, "address": "", "commanded": commanded, "errors": {}}
+        self.reached(pod, "created", change)
 
     def terminating(self, pod: str, change: SeenChange) -> None:
         commanded = self.to_go.pop(0) if self.to_go else None
-        self.lives[pod] |= {"terminating": change.at, "removal_commanded": commanded}
+        self.lives[pod]["removal_commanded"] = commanded
+        self.reached(pod, "terminating", change)
+
+    def reached(self, pod: str, stage: str, change: SeenChange) -> None:
+        """The first time counts."""
+        life = self.lives[pod]
+        if stage not in life:
+            life[stage] = change.at
+            if change.error:
+                life["errors"][stage] = change.error
 
 
 _STAGES: Mapping[str, str] = {
+    ChangeKind.SCHEDULED: "scheduled",
     ChangeKind.STARTED: "started",
     ChangeKind.READY: "ready",
+    ChangeKind.ENDPOINT: "listed",
     ChangeKind.PUBLISHED: "published",
+    ChangeKind.WITHDRAWN: "withdrawn",
     ChangeKind.UNPUBLISHED: "unpublished",
     ChangeKind.EXITED: "exited",
 }
@@ -94,7 +108,7 @@ def read_changes(changes: Iterable[SeenChange]) -> tuple[tuple[ScaleCommand, ...
         elif change.kind == ChangeKind.TERMINATING:
             reader.terminating(change.pod, change)
         elif change.kind in _STAGES:
-            reader.lives[change.pod].setdefault(_STAGES[change.kind], change.at)
+            reader.reached(change.pod, _STAGES[change.kind], change)
         if change.address:
             reader.lives[change.pod]["address"] = change.address
     return tuple(reader.commands), tuple(PodLife(**life) for life in reader.lives.values())
