@@ -14,6 +14,7 @@ import typer
 from lbstudy.cli.completion import complete_name, complete_scenario, complete_setting
 from lbstudy.cli.exit_code import ExitCode
 from lbstudy.cli.model_app import register_model_commands
+from lbstudy.cli.on import DEFAULT_NAMESPACE, On
 from lbstudy.cli.origin import Origin
 from lbstudy.cli.stack_app import app as stack_app
 
@@ -56,6 +57,23 @@ app = typer.Typer(
 app.add_typer(stack_app, name="stack")
 register_model_commands(app, EXIT_CODES)
 
+WhichOn = Annotated[
+    On,
+    typer.Option("--on", help="Where: processes on this machine, or pods of a Kubernetes cluster."),
+]
+Context = Annotated[
+    str | None,
+    typer.Option("--context", metavar="NAME", help="Of the kubeconfig; by default the current one."),
+]
+Namespace = Annotated[
+    str | None,
+    typer.Option(
+        "--namespace",
+        "-n",
+        metavar="NAME",
+        help=f"Where [bold]kubectl apply -k k8s[/bold] was applied; by default {DEFAULT_NAMESPACE}.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output instead of text.")]
 
 
@@ -98,6 +116,7 @@ def _lbstudy(
         "lbstudy run ./mine.toml --setting stock --setting ./keepalive.toml",
         "lbstudy run --json > result.json",
         "lbstudy run --otlp http://127.0.0.1:4317",
+        "lbstudy run --on kubernetes",
         after=EXIT_CODES,
     ),
 )
@@ -136,6 +155,9 @@ def run(
     ] = 0,
     as_json: AsJson = False,
     *,
+    on: WhichOn = On.LOCAL,
+    kube_context: Context = None,
+    namespace: Namespace = None,
     otlp: Annotated[
         str | None,
         typer.Option(
@@ -168,6 +190,9 @@ def run(
             as_json=as_json,
             otlp=otlp,
             no_otlp=no_otlp,
+            on=on,
+            context=kube_context,
+            namespace=namespace,
             dry_run=dry_run,
             plain=plain,
             command=str(context.obj),

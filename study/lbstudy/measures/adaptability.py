@@ -20,7 +20,9 @@ that ended with an error from the command on, and name this server or none.
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from itertools import pairwise
+from typing import Final
 
 import numpy as np
 
@@ -42,6 +44,23 @@ from lbstudy.result.model import (
     Stage,
     StageName,
 )
+
+_ADDED: Final = {
+    "created": StageName.CREATED,
+    "scheduled": StageName.SCHEDULED,
+    "started": StageName.STARTED,
+    "ready": StageName.READY,
+    "listed": StageName.ENDPOINT,
+    "published": StageName.PUBLISHED,
+}
+"""PodLife's instants of an added server, in the order in which they come."""
+_REMOVED: Final = {
+    "terminating": StageName.TERMINATING,
+    "withdrawn": StageName.WITHDRAWN,
+    "unpublished": StageName.UNPUBLISHED,
+    "exited": StageName.EXITED,
+}
+_OPTIONAL: Final = frozenset({StageName.SCHEDULED, StageName.ENDPOINT, StageName.WITHDRAWN})
 
 
 def adaptability(lane: Lane) -> Adaptability:
@@ -105,13 +124,7 @@ class _Additions:
             command=pod.commanded,
             ready=ready,
             watched_until=until,
-            stages=[
-                Stage(name=StageName.COMMAND, at=pod.commanded),
-                Stage(name=StageName.CREATED, at=_within(pod.created, until)),
-                Stage(name=StageName.STARTED, at=_within(pod.started, until)),
-                Stage(name=StageName.READY, at=ready),
-                Stage(name=StageName.PUBLISHED, at=_within(pod.published, until)),
-            ],
+            stages=_stages(self._lane, pod, pod.commanded, _ADDED, until),
             clients=views,
             detect=summary([view.detect for view in views]),
             discovery=summary([view.discovery for view in views if view.discovery]),
@@ -182,17 +195,28 @@ def _removed(lane: Lane, index: int, pod: PodLife) -> Removed:
         server=pod.name,
         command=command,
         watched_until=until,
-        stages=[
-            Stage(name=StageName.COMMAND, at=command),
-            Stage(name=StageName.TERMINATING, at=_within(pod.terminating, until)),
-            Stage(name=StageName.UNPUBLISHED, at=_within(pod.unpublished, until)),
-            Stage(name=StageName.EXITED, at=_within(pod.exited, until)),
-        ],
+        stages=_stages(lane, pod, command, _REMOVED, until),
         clients=views,
         detect=summary([view.detect for view in views]),
         last_rpc=float(own.max()) if len(own) else None,
         failed=int(is_failed.sum()),
     )
+
+
+def _stages(
+    lane: Lane, pod: PodLife, command: float, order: Mapping[str, StageName], until: float
+) -> list[Stage]:
+    """The platform's stages, but for those that it has told of no pod: it does not know them."""
+    stages = [Stage(name=StageName.COMMAND, at=command)]
+    latest = command
+    for attribute, name in order.items():
+        if name in _OPTIONAL and all(getattr(other, attribute) is None for other in lane.pods):
+            continue
+        at = _within(getattr(pod, attribute), until)
+        error = None if at is None else pod.errors.get(attribute)
+        stages.append(Stage(name=name, at=at, error=error, early=at is not None and at < latest))
+        latest = latest if at is None else max(latest, at)
+    return stages
 
 
 def _removal_view(lane: Lane, index: int, pod: PodLife, command: float, client: int) -> ClientView:

@@ -80,14 +80,19 @@ class PodLife:
     address: str  # "127.0.1.2:50051"
     commanded: float  # the scale command that brought it
     created: float | None = None
+    scheduled: float | None = None  # a node was chosen; None also where the platform has no such stage
     started: float | None = None  # its process, or container, runs
     ready: float | None = None  # first seen by the health service
-    published: float | None = None  # first in the DNS zone
+    listed: float | None = None  # first in an EndpointSlice, as ready; None also where there are none
+    published: float | None = None  # first in DNS
     removal_commanded: float | None = None  # the scale command that takes it away
     terminating: float | None = None  # SIGTERM sent
-    unpublished: float | None = None  # out of the DNS zone, and not in it again
+    withdrawn: float | None = None  # out of the EndpointSlices, and not in them again
+    unpublished: float | None = None  # out of DNS, and not in it again
     exited: float | None = None
     interruptions: tuple[Interruption, ...] = ()  # in order; none overlaps another
+    errors: Mapping[str, float] = field(default_factory=dict)
+    """The name of one of these instants → by how much it may be off, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)

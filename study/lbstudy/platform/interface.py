@@ -16,10 +16,13 @@ class ChangeKind(StrEnum):
 
     SCALE = "scale"  # a scale command was accepted (pod and address are None; detail: the number)
     CREATED = "created"
+    SCHEDULED = "scheduled"  # a node was chosen
     STARTED = "started"
     READY = "ready"
     UNREADY = "unready"
-    PUBLISHED = "published"  # in the DNS zone, from now on in answers
+    ENDPOINT = "endpoint"  # in an EndpointSlice, as ready
+    WITHDRAWN = "withdrawn"  # no more
+    PUBLISHED = "published"  # in DNS: in its zone, or in its answers
     UNPUBLISHED = "unpublished"
     TERMINATING = "terminating"  # SIGTERM sent
     EXITED = "exited"  # detail: the exit status, as "0", "-9"

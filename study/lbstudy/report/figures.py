@@ -1,6 +1,6 @@
 """Figures as text: every number that a report shows is written by one of these, with its unit."""
 
-from lbstudy.result.model import Delay
+from lbstudy.result.model import Delay, Stage
 
 NONE = "–"
 """What stands where there is no figure."""
@@ -14,6 +14,22 @@ def seconds(value: float | None) -> str:
     if size >= 1:
         return f"{value:,.1f} s"
     return f"{value * 1000:.1f} ms" if 0 < size < 0.1 else f"{value * 1000:.0f} ms"
+
+
+def signed(value: float) -> str:
+    """A time from one instant to another, as ``+3.2 s``."""
+    return f"{'−' if value < 0 else '+'}{seconds(abs(value))}"
+
+
+def stage(value: Stage, base: float) -> str:
+    """When a stage was reached, from an instant on, with its bound of error, as ``+3.2 s ± 4.0 ms``.
+
+    One that was told before a stage that comes before it says so.
+    """
+    if value.at is None:
+        return NONE
+    bound = "" if value.error is None else f" ± {seconds(value.error)}"
+    return f"{signed(value.at - base)}{bound}{' (told early)' if value.early else ''}"
 
 
 def delay(value: Delay | None) -> str:

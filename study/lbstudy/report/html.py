@@ -195,7 +195,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     for name in (
-        "seconds delay instant count percent rate index p_value cores memory tick".split()  # noqa: SIM905
+        "seconds stage delay instant count percent rate index p_value cores memory tick".split()  # noqa: SIM905
     ):
         environment.filters[name] = getattr(figures, name)
     environment.filters["where_it_went"] = in_words

@@ -234,14 +234,17 @@ class StageName(StrEnum):
 
     COMMAND = "command"
     CREATED = "created"
+    SCHEDULED = "scheduled"
     STARTED = "started"
     READY = "ready"
+    ENDPOINT = "in EndpointSlice"
     PUBLISHED = "in DNS"
     UPDATE = "resolver update"
     CONNECTED = "connected"
     FIRST_RPC = "first RPC"
     FAIR_SHARE = "fair share"
     TERMINATING = "terminating"
+    WITHDRAWN = "out of EndpointSlice"
     UNPUBLISHED = "out of DNS"
     LAST_RPC = "last RPC"
     EXITED = "exited"
@@ -253,6 +256,14 @@ class Stage(Part):
     name: StageName
     at: float | None
     link: Link | None = None
+    error: float | None = Field(
+        default=None,
+        description="the instant may be off by so many seconds; None where nothing is known of it",
+    )
+    early: bool = Field(
+        default=False,
+        description="told before a stage that comes before it: several observers, each with its error",
+    )
 
 
 class WaitedFor(StrEnum):
@@ -321,7 +332,7 @@ class Added(Part):
     command: float
     ready: float | None
     watched_until: float = Field(description="the load's end, or the command that removed it again")
-    stages: list[Stage] = Field(description="the platform's: command to in DNS")
+    stages: list[Stage] = Field(description="the platform's: command to in DNS; those that it knows")
     clients: list[ClientView]
     detect: DelaySummary
     discovery: DelaySummary

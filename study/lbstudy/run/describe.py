@@ -2,6 +2,8 @@
 
 import os
 import platform
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 
@@ -25,7 +27,21 @@ _PACKAGES = (
 _GIB = 2**30
 
 
-def describe(plan: RunPlan, time_zero: float) -> RunDescription:
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a run runs, for its provenance."""
+
+    platform: str  # "local: pods as processes"
+    machine: Mapping[str, str]  # what is to be known of it
+    versions: Mapping[str, str] = field(default_factory=dict)  # besides those of the study's own packages
+
+
+def this_machine() -> Place:
+    """The place of a run on this machine."""
+    return Place("local: pods as processes", runner())
+
+
+def describe(plan: RunPlan, time_zero: float, place: Place) -> RunDescription:
     """Describe a run whose load starts at ``time_zero``, in seconds since the Unix epoch."""
     scenario = plan.scenario
     return RunDescription(
@@ -40,9 +56,11 @@ def describe(plan: RunPlan, time_zero: float) -> RunDescription:
             started=datetime.fromtimestamp(time_zero, UTC).isoformat(timespec="milliseconds"),
             duration=scenario.duration,
             seed=plan.seed,
-            platform="local: pods as processes",
-            machine=_machine(),
-            versions={"python": platform.python_version()} | {name: version(name) for name in _PACKAGES},
+            platform=place.platform,
+            machine=dict(place.machine),
+            versions={"python": platform.python_version()}
+            | {name: version(name) for name in _PACKAGES}
+            | dict(place.versions),
             jaeger_url=plan.collector.jaeger if plan.collector else None,
             prometheus_url=plan.collector.prometheus if plan.collector else None,
         ),
@@ -74,7 +92,8 @@ def _setting(setting: Setting) -> DescribedSetting:
     )
 
 
-def _machine() -> dict[str, str]:
+def runner() -> dict[str, str]:
+    """The machine that this program runs on."""
     return {
         "cores": str(len(os.sched_getaffinity(0))),
         "memory": f"{psutil.virtual_memory().total / _GIB:.1f} GiB",

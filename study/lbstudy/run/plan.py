@@ -11,6 +11,9 @@ from lbstudy.config.scenario import Scenario
 from lbstudy.config.setting import Setting
 from lbstudy.platform.interface import Fault, Manner
 
+STORE_FILE = "run.duckdb"
+"""The file, in a run's folder, with everything that was observed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Collector:
@@ -19,6 +22,14 @@ class Collector:
     endpoint: str  # OTLP/gRPC, "http://127.0.0.1:4317"
     jaeger: str | None = None  # base URLs
     prometheus: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterChoice:
+    """A Kubernetes cluster, and where in it."""
+
+    context: str | None  # of the kubeconfig; None: the current one
+    namespace: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +43,7 @@ class RunPlan:
     seed: int
     command: str  # as the user typed it, for the provenance
     collector: Collector | None = None  # gets everything too
+    cluster: ClusterChoice | None = None  # where it runs; None: on this machine
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,5 +49,7 @@ def record(facts: RunFacts, store: RunStore) -> None:
 
 
 def _lookups(log: Path) -> list[LookupRow]:
+    if not log.exists():
+        return []  # the DNS server is not the platform's own, and tells nobody what it was asked
     with log.open(encoding="utf-8") as lines:
         return [LookupRow.from_log(json.loads(line)) for line in lines]

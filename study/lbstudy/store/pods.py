@@ -17,6 +17,7 @@ class SeenChange:
     pod: str | None
     address: str | None
     detail: str
+    error: float = 0.0  # s, the bound of the instant's error
 
 
 @dataclass(slots=True)
@@ -60,32 +61,48 @@ class _Reader:
             "name": pod,
             "address": "",
             "commanded": commanded,
-            "created": change.at,
             "interruptions": [],
+            "errors": {},
         }
+        self.reached(pod, "created", change)
 
     def terminating(self, pod: str, change: SeenChange) -> None:
         commanded = self.to_go.pop(0) if self.to_go else None
-        self.lives[pod] |= {"terminating": change.at, "removal_commanded": commanded}
+        self.lives[pod]["removal_commanded"] = commanded
+        self.reached(pod, "terminating", change)
+
+    def reached(self, pod: str, stage: str, change: SeenChange) -> None:
+        """The first time counts."""
+        life = self.lives[pod]
+        if stage not in life:
+            life[stage] = change.at
+            if change.error:
+                life["errors"][stage] = change.error
+
+    def forget(self, pod: str, stage: str) -> None:
+        """As if the pod had not got there."""
+        self.lives[pod].pop(stage, None)
+        self.lives[pod]["errors"].pop(stage, None)
 
     def stage(self, pod: str, change: SeenChange) -> None:
         """A pod enters a stage; one that it had entered before tells of an interruption."""
         life, stage = self.lives[pod], _STAGES[change.kind]
-        if change.kind == ChangeKind.PUBLISHED:
-            life.pop("unpublished", None)
-        if change.kind == ChangeKind.UNPUBLISHED:
-            life[stage] = change.at
-        else:
-            life.setdefault(stage, change.at)
+        self.forget(pod, _ENDS_WITH.get(stage, stage if stage in _ENDS_WITH.values() else ""))
+        self.reached(pod, stage, change)
         interruptions: list[Interruption] = life["interruptions"]
         if interruptions and "terminating" not in life and getattr(interruptions[-1], stage, 0.0) is None:
             interruptions[-1] = replace(interruptions[-1], **{stage: change.at})
 
 
+_ENDS_WITH: Mapping[str, str] = {"listed": "withdrawn", "published": "unpublished"}
+"""What a pod enters → how it leaves it; only the last time counts for the latter."""
 _STAGES: Mapping[str, str] = {
+    ChangeKind.SCHEDULED: "scheduled",
     ChangeKind.STARTED: "started",
     ChangeKind.READY: "ready",
+    ChangeKind.ENDPOINT: "listed",
     ChangeKind.PUBLISHED: "published",
+    ChangeKind.WITHDRAWN: "withdrawn",
     ChangeKind.UNPUBLISHED: "unpublished",
     ChangeKind.EXITED: "exited",
 }

@@ -133,12 +133,13 @@ class StoreSource(Source):
 
     def _changes(self, setting: DescribedSetting) -> list[SeenChange]:
         rows = self._store.query(
-            "SELECT at_unix_nano, kind, pod, address, detail FROM pod_changes WHERE deployment = $deployment",
+            "SELECT at_unix_nano, kind, pod, address, detail, error FROM pod_changes "
+            "WHERE deployment = $deployment",
             {"deployment": setting.deployment},
         )
         return [
-            SeenChange(self._seconds(at), kind, pod, address, detail)
-            for at, kind, pod, address, detail in rows
+            SeenChange(self._seconds(at), kind, pod, address, detail, error)
+            for at, kind, pod, address, detail, error in rows
         ]
 
     def _updates(self, setting: str, clients: dict[tuple[str, int], int]) -> tuple[Update, ...]:

@@ -5,10 +5,6 @@ from collections.abc import Iterator
 
 from lbstudy.platform.interface import PlatformError
 
-PORT = 50051
-"""The port of every server pod."""
-CONTROL_PORT = 50052
-"""The port of a server pod's control service, where it has one."""
 BLOCKS = range(1, 256)
 """127.0.1.0/24 to 127.0.255.0/24; 127.0.0.0/24 is left to the rest of the machine."""
 BLOCK_SIZE = 254

@@ -7,16 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from lbstudy.platform.changes import ChangeLog
 from lbstudy.platform.interface import Change, ChangeKind, ClientSpec, Fault, ServerSpec
-from lbstudy.platform.local.addresses import CONTROL_PORT, PORT, AddressPool
-from lbstudy.platform.local.changes import ChangeLog
-from lbstudy.platform.local.commands import (
-    CLIENT_MODULE,
-    SERVER_MODULE,
-    client_args,
-    server_args,
-    server_start,
-)
+from lbstudy.platform.local.addresses import AddressPool
+from lbstudy.platform.local.commands import server_start
 from lbstudy.platform.local.deployment import Deployment, Pod, PodNames
 from lbstudy.platform.local.environment import pod_environment
 from lbstudy.platform.local.faults import Injector
@@ -24,6 +18,14 @@ from lbstudy.platform.local.node.messages import PodSignalled, PodStarted, Start
 from lbstudy.platform.local.probe import watch
 from lbstudy.platform.local.processes import Processes
 from lbstudy.platform.local.publication import Publication, Published
+from lbstudy.platform.programs import (
+    CLIENT_MODULE,
+    CONTROL_PORT,
+    PORT,
+    SERVER_MODULE,
+    client_args,
+    server_args,
+)
 
 KILL_MARGIN = 5.0
 """Seconds beyond its drain that a pod has from SIGTERM to SIGKILL."""

@@ -11,13 +11,12 @@ import psutil
 
 from lbstudy.platform import control
 from lbstudy.platform.interface import ChangeKind, Fault, PlatformError
-from lbstudy.platform.local.addresses import CONTROL_PORT
-from lbstudy.platform.local.commands import StartTrouble
 from lbstudy.platform.local.deployment import Pod
 from lbstudy.platform.local.dns.trouble import DNS_FAULTS, DnsTrouble
 from lbstudy.platform.local.node.messages import PodSignalled
 from lbstudy.platform.local.processes import Processes
 from lbstudy.platform.local.publication import Publication
+from lbstudy.platform.programs import CONTROL_PORT, StartTrouble
 
 _SIGNALS = {"stop": signal.SIGSTOP, "kill": signal.SIGKILL}
 _STARTS = frozenset({"crash-at-start", "slow-start"})

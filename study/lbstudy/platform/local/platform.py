@@ -7,9 +7,9 @@ import sys
 from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
 
+from lbstudy.platform.changes import ChangeLog
 from lbstudy.platform.interface import Change, ClientSpec, Fault, Manner, PlatformError, ServerSpec
 from lbstudy.platform.local.capacity import most_pods
-from lbstudy.platform.local.changes import ChangeLog
 from lbstudy.platform.local.controller import Controller, Servers
 from lbstudy.platform.local.environment import base_environment
 

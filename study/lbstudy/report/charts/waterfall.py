@@ -10,7 +10,7 @@ from lbstudy.report import figures
 from lbstudy.report.charts import marks, svg
 from lbstudy.report.charts.plot import Plot, chart
 from lbstudy.report.charts.scale import Linear, Scale
-from lbstudy.result.model import Added, ClientView, Delay, Removed, SettingResult, StageName, WaitedFor
+from lbstudy.result.model import Added, ClientView, Delay, Removed, SettingResult, Stage, StageName, WaitedFor
 
 ROW = 18.0
 BAR = 10.0
@@ -19,17 +19,34 @@ FARTHEST = 12.0
 CLIENTS = 6
 """With more clients than these the waterfall shows the slowest; the table has them all."""
 
-POD_ADDED = (StageName.COMMAND, StageName.CREATED, StageName.STARTED, StageName.READY, StageName.PUBLISHED)
-POD_REMOVED = (StageName.COMMAND, StageName.TERMINATING, StageName.UNPUBLISHED, StageName.EXITED)
+POD_ADDED = (
+    StageName.COMMAND,
+    StageName.CREATED,
+    StageName.SCHEDULED,
+    StageName.STARTED,
+    StageName.READY,
+    StageName.ENDPOINT,
+    StageName.PUBLISHED,
+)
+POD_REMOVED = (
+    StageName.COMMAND,
+    StageName.TERMINATING,
+    StageName.WITHDRAWN,
+    StageName.UNPUBLISHED,
+    StageName.EXITED,
+)
 CLIENT_REMOVED = (StageName.COMMAND, StageName.UPDATE)
 
 STAGE_CLASS = {
     StageName.CREATED: "st-pod",
+    StageName.SCHEDULED: "st-pod",
     StageName.STARTED: "st-pod",
     StageName.READY: "st-start",
+    StageName.ENDPOINT: "st-dns",
     StageName.PUBLISHED: "st-dns",
     StageName.UPDATE: "st-wait",
     StageName.TERMINATING: "st-pod",
+    StageName.WITHDRAWN: "st-dns",
     StageName.UNPUBLISHED: "st-dns",
     StageName.EXITED: "st-start",
 }
@@ -101,14 +118,14 @@ def _scale(servers: Sequence[Added | Removed]) -> Linear:
 
 def added_waterfall(added: Added, x: Scale) -> Waterfall:
     """Command → Ready → in DNS by the platform; then what each client waited for from Ready on."""
-    pod = {s.name: s.at for s in added.stages}
+    pod = {s.name: s for s in added.stages}
     ready = added.ready
     rows = [Row("pod", _since(ready, added.command), ready is None, _bar(added, pod, POD_ADDED, x, None))]
     shown = sorted(added.clients, key=lambda v: _rank(v.discovery), reverse=True)[:CLIENTS]
     for view in sorted(shown, key=added.clients.index):
         censored = view.discovery is not None and view.discovery.seconds is None
         rows.append(Row(view.client, figures.delay(view.discovery), censored, _waits(added, view, x)))
-    note = "never Ready" if ready is None else f"Ready {_signed(ready - added.command)}"
+    note = "never Ready" if ready is None else f"Ready {figures.signed(ready - added.command)}"
     return Waterfall(added.server, note, rows, len(added.clients) - len(shown))
 
 
@@ -126,19 +143,20 @@ def waited_for(settings: Sequence[SettingResult]) -> list[WaitedFor]:
 
 def removed_waterfall(removed: Removed, x: Scale) -> Waterfall:
     """Command → terminating → out of DNS → exited; then when each client's resolver told it."""
-    pod = {s.name: s.at for s in removed.stages}
-    exited = pod.get(StageName.EXITED)
+    pod = {s.name: s for s in removed.stages}
+    exited = pod[StageName.EXITED].at if StageName.EXITED in pod else None
     rows = [
         Row("pod", _since(exited, removed.command), exited is None, _bar(removed, pod, POD_REMOVED, x, None))
     ]
     shown = sorted(removed.clients, key=lambda v: _rank(v.detect), reverse=True)[:CLIENTS]
     for view in sorted(shown, key=removed.clients.index):
-        at = {StageName.COMMAND: removed.command} | {s.name: s.at for s in view.stages}
+        command = Stage(name=StageName.COMMAND, at=removed.command)
+        at = {StageName.COMMAND: command} | {s.name: s for s in view.stages}
         censored = view.detect.seconds is None
         bar = _bar(removed, at, CLIENT_REMOVED, x, removed.watched_until if censored else None)
         rows.append(Row(view.client, figures.delay(view.detect), censored, bar))
     last = removed.last_rpc
-    note = "never answered an RPC" if last is None else f"last RPC {_signed(last - removed.command)}"
+    note = "never answered an RPC" if last is None else f"last RPC {figures.signed(last - removed.command)}"
     failed = f"; {figures.count(removed.failed)} failed RPCs" if removed.failed else ""
     return Waterfall(removed.server, note + failed, rows, len(removed.clients) - len(shown))
 
@@ -169,7 +187,7 @@ def _waits(added: Added, view: ClientView, x: Scale) -> Markup:
 
 def _bar(
     server: Added | Removed,
-    at: dict[StageName, float | None],
+    stages: dict[StageName, Stage],
     order: Sequence[StageName],
     x: Scale,
     censored_until: float | None,
@@ -177,10 +195,11 @@ def _bar(
     """The stages that were reached, one bar each; a censored row ends in an arrow."""
     plot = Plot(x, Linear(0, 1), height=BAR, top=(ROW - BAR) / 2)
     parts = [svg.element("line", x1="0", x2="100%", y1=ROW / 2, y2=ROW / 2, class_="grid")]
+    at = {name: stage.at for name, stage in stages.items()}
     reached = [(name, t) for name in order if (t := at.get(name)) is not None]
     for (_, start), (name, end) in pairwise(reached):
         start_s, end_s = sorted((start - server.command, end - server.command))
-        tip = f"{name.value}: {_signed(end - server.command)}"
+        tip = f"{name.value}: {figures.stage(stages[name], server.command)}"
         parts.append(plot.bar(start_s, end_s, 0, 1, f"stage {STAGE_CLASS.get(name, 'st-pod')}", tip))
     if censored_until is not None and reached:
         start, end = reached[-1][1] - server.command, censored_until - server.command
@@ -190,10 +209,13 @@ def _bar(
         parts.append(marks.use("arrow", plot.at(end), ROW / 2))
     last = at.get(StageName.LAST_RPC)
     if last is not None:
-        tip = f"{StageName.LAST_RPC.value}: {_signed(last - server.command)}"
+        tip = f"{StageName.LAST_RPC.value}: {figures.signed(last - server.command)}"
         parts.append(marks.use("unchanged", plot.at(last - server.command), ROW / 2, svg.tooltip(tip)))
     return chart(
-        ROW, "Stages", "; ".join(f"{n.value} {_signed(t - server.command)}" for n, t in reached), *parts
+        ROW,
+        "Stages",
+        "; ".join(f"{n.value} {figures.stage(stages[n], server.command)}" for n, _ in reached),
+        *parts,
     )
 
 
@@ -212,7 +234,3 @@ def _rank(delay: Delay | None) -> tuple[bool, float]:
 
 def _since(at: float | None, command: float) -> str:
     return figures.NONE if at is None else figures.seconds(at - command)
-
-
-def _signed(offset: float) -> str:
-    return f"{'−' if offset < 0 else '+'}{figures.seconds(abs(offset))}"
