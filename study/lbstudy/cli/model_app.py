@@ -52,6 +52,15 @@ def register_model_commands(app: typer.Typer, exit_codes: str) -> None:
         ),
     )(_advise)
 
+    app.command(
+        "simulate",
+        epilog=_examples(
+            exit_codes,
+            "lbstudy simulate stock max-age",
+            "lbstudy simulate ./mine.toml --clients 500 --servers 40 --minutes 20",
+        ),
+    )(_simulate)
+
 
 def _examples(exit_codes: str, *lines: str) -> str:
     return "\n".join(["[bold]Examples[/bold]", *(f"  {line}" for line in lines), "", exit_codes])
@@ -68,3 +77,52 @@ def _advise(
     from lbstudy.cli.advise import AdviceRequest, advise_on
 
     return advise_on(AdviceRequest(settings=setting, scenario=scenario, seed=seed, as_json=as_json))
+
+
+def _simulate(
+    setting: SettingNames,
+    clients: Annotated[int, typer.Option("--clients", min=1, max=100_000, help="gRPC channels.")] = 10_000,
+    servers: Annotated[
+        int, typer.Option("--servers", min=1, max=4000, help="Servers at the beginning.")
+    ] = 1000,
+    added: Annotated[
+        int | None, typer.Option("--added", min=1, max=4000, help="By the scale-up; by default a tenth.")
+    ] = None,
+    minutes: Annotated[
+        float, typer.Option("--minutes", min=1, max=1440, help="Simulated minutes, in all.")
+    ] = 5.0,
+    rate: Annotated[
+        float | None,
+        typer.Option("--rate", min=0.001, help="RPC/s of each client; by default the scenario's."),
+    ] = None,
+    scenario: Surroundings = "scale",
+    seed: Seed = 0,
+    *,
+    as_json: AsJson = False,
+    no_rolling_update: Annotated[
+        bool, typer.Option("--no-rolling-update", help="Leave the rolling update at the end out.")
+    ] = False,
+) -> int:
+    """Simulate a service too large to run here: discovery, connections, DNS queries.
+
+    A fifth of the time nothing changes, then servers are added, then, after three fifths, all are replaced.
+    """
+    from lbstudy.cli.simulate import SimulationRequest, simulate_settings
+    from lbstudy.model.simulation import Size
+
+    return simulate_settings(
+        SimulationRequest(
+            settings=setting,
+            scenario=scenario,
+            size=Size(
+                clients=clients,
+                servers=servers,
+                added=max(1, servers // 10) if added is None else added,
+                minutes=minutes,
+                rolling_update=not no_rolling_update,
+            ),
+            rate=rate,
+            seed=seed,
+            as_json=as_json,
+        )
+    )

@@ -22,7 +22,7 @@ class PredictedChange(Part):
     before: int = Field(description="servers")
     after: int
     detect: DelaySummary = Field(
-        description="added: from Ready to the update that has it; removed: from the command to the one without"
+        description="added: from Ready to the update with it; removed: from the command to the one without"
     )
     discovery: DelaySummary | None = Field(description="added: from Ready to the first RPC answered")
     failed: float | None = Field(

@@ -88,3 +88,17 @@ def milliseconds(arguments: Mapping[str, Argument], key: str, default: float) ->
     if isinstance(value, bool) or not isinstance(value, int):
         return default / 1000
     return math.inf if value == 2**31 - 1 else max(value, 0) / 1000
+
+
+def warm_up(parameters: Parameters, servers: int) -> tuple[float, float]:
+    """How long before time 0 a client has to begin, in s, for its phase to be anyone's.
+
+    Returns:
+        The shortest time: a few of its usual ways from one look-up to the next, which is a minimum interval
+        and until the next of its connections, whose ages are stationary, ends. And what to add of it at
+        random: the minimum interval, since a client one of whose connections ends in each looks up DNS like
+        clockwork. Both 0 where nothing ends: such a client made its look-up long ago.
+    """
+    connections = max(servers, 1) if parameters.connects_to_all else 1
+    usual = parameters.min_interval + parameters.max_age / connections
+    return (3 * usual, parameters.min_interval) if math.isfinite(usual) else (0.0, 0.0)

@@ -1,6 +1,5 @@
 """What a setting makes of a change: the distribution over many clients, each at a phase of its own."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -9,7 +8,7 @@ import numpy as np
 
 from lbstudy.measures.delays import delay, summary
 from lbstudy.model.client import Client, Seen
-from lbstudy.model.parameters import Parameters
+from lbstudy.model.parameters import Parameters, warm_up
 from lbstudy.model.servers import ServerLife, added, present, removed
 from lbstudy.result.model import Delay, DelaySummary
 
@@ -110,11 +109,7 @@ def _settled(
 ) -> list[Seen]:
     """Clients that have run for long when time 0 comes, each with phases of its own."""
     rng = np.random.default_rng(seed)
-    slow = parameters.min_interval + (parameters.max_age if parameters.ages else 0.0)
-    if not math.isfinite(slow):
-        slow = 0.0  # it looks up DNS once: its phase is no matter
-    found = []
-    for _ in range(draws):
-        warm_up = slow * (2 + rng.random())
-        found.append(Client(parameters, servers, rng).run_settled(-warm_up, end))
-    return found
+    long, phase = warm_up(parameters, sum(server.published < 0 for server in servers))
+    return [
+        Client(parameters, servers, rng).run_settled(-long - phase * rng.random(), end) for _ in range(draws)
+    ]

@@ -1,0 +1,239 @@
+"""Thousands of clients and servers at once: the rules of ``client``, for all clients of a part in one step.
+
+A client's next look-up is decided by two numbers alone: the end of its minimum interval, and the first end
+of one of its connections (or failure of an attempt) after its last look-up was answered. So a part of the
+clients goes from look-up to look-up, each at its own instants: an array of clients × servers holds when each
+connection ends next, and a step finds the first, moves all connections on to the client's next look-up, and
+takes in the list.
+
+Taken as exact as in ``client`` but for two things: connections to the servers of a new list are made after
+the same time all, and when round_robin comes to a new server is drawn, not followed (see ``turns``). Only
+policies that connect to all servers.
+"""
+
+import math
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lbstudy.model.parameters import (
+    AGE_JITTER,
+    BACKOFF_JITTER,
+    BACKOFF_MULTIPLIER,
+    Parameters,
+    warm_up,
+)
+from lbstudy.model.servers import ServerLife
+
+_CELLS: Final = 200_000
+"""Connections of a part: what stays in a core's cache."""
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class FleetRecord:
+    """What all clients together did. Rates are counts in bins of one second from time 0."""
+
+    lookups: NDArray[np.int64]
+    connections: NDArray[np.int64]  # made anew
+    refused: NDArray[np.int64]  # attempts
+    listed: Floats  # clients × servers: when the list first had it; NaN: not by the end, or from the start
+    events: int
+
+
+def simulate(
+    parameters: Parameters,
+    servers: Sequence[ServerLife],
+    clients: int,
+    end: float,
+    *,
+    seed: int = 0,
+    threads: int = 2,
+) -> FleetRecord:
+    """Run clients that have been there for long from a warm-up before time 0 to ``end`` seconds.
+
+    Each begins at a phase of its own (see ``warm_up``). The result depends on the seed
+    alone, not on the number of threads.
+
+    Raises:
+        ValueError: the policy does not connect to all servers.
+    """
+    if not parameters.connects_to_all:
+        raise ValueError(f"{parameters.policy} does not connect to all servers")
+    size = max(1, _CELLS // max(1, len(servers)))
+    parts = [min(size, clients - first) for first in range(0, clients, size)]
+    seeds = np.random.SeedSequence(seed).spawn(len(parts))
+    with ThreadPoolExecutor(threads) as pool:
+        records = list(
+            pool.map(
+                lambda part: _Part(parameters, servers, part[0], end, np.random.default_rng(part[1])).run(),
+                zip(parts, seeds, strict=True),
+            )
+        )
+    return FleetRecord(
+        lookups=np.sum([record.lookups for record in records], axis=0),
+        connections=np.sum([record.connections for record in records], axis=0),
+        refused=np.sum([record.refused for record in records], axis=0),
+        listed=np.concatenate([record.listed for record in records]),
+        events=sum(record.events for record in records),
+    )
+
+
+class _Part:
+    """Some of the clients."""
+
+    def __init__(
+        self,
+        parameters: Parameters,
+        servers: Sequence[ServerLife],
+        clients: int,
+        end: float,
+        rng: np.random.Generator,
+    ) -> None:
+        self._p = parameters
+        self._rng = rng
+        self._end = end
+        self._published = np.array([server.published for server in servers])
+        self._unpublished = np.array([server.unpublished for server in servers])
+        self._goaway = np.array([server.goaway for server in servers])
+        self._is_lasting = bool(np.isinf(self._goaway).all())
+        changes = np.concatenate([self._published, self._unpublished])
+        self._changes = np.sort(changes[np.isfinite(changes)])
+        bins = math.ceil(end)
+        self._lookups = np.zeros(bins, np.int64)
+        self._connections = np.zeros(bins, np.int64)
+        self._refused = np.zeros(bins, np.int64)
+        self._events = 0
+        self._listed = np.full((clients, len(servers)), np.nan)
+        self._client = np.arange(clients)  # what follows has a row for each client that goes on
+        self._ends = np.full((clients, len(servers)), np.inf)  # of connections; or of the next failed attempt
+        self._failures = np.zeros((clients, len(servers) if not self._is_lasting else 0), np.int8)
+        self._last = np.full(clients, -np.inf)  # start of the last look-up
+        self._asked = self._begin(clients)  # instant of which the list is
+
+    def run(self) -> FleetRecord:
+        """Go from look-up to look-up until every client's next one lies beyond the end."""
+        while len(self._client):
+            starts = np.maximum(self._ends.min(axis=1), self._last + self._p.min_interval)
+            due = starts <= self._end
+            if not due.all():
+                self._leave(~due)
+                starts = starts[due]
+            self._count(self._lookups, starts)
+            self._last = starts
+            self._advance(starts + self._p.lookup)  # what ends meanwhile requests nothing
+            self._take_list()
+        return FleetRecord(self._lookups, self._connections, self._refused, self._listed, self._events)
+
+    def _leave(self, done: NDArray[np.bool_]) -> None:
+        """These clients make no further look-up: their connections go on to the end, and they are let go."""
+        on = ~done
+        client, ends, failures = self._client[on], self._ends[on], self._failures[on]
+        last, asked = self._last[on], self._asked[on]
+        self._ends, self._failures = self._ends[done], self._failures[done]
+        self._advance(np.full(len(self._ends), self._end))
+        self._client, self._ends, self._failures = client, ends, failures
+        self._last, self._asked = last, asked
+
+    def _begin(self, clients: int) -> Floats:
+        p, rng = self._p, self._rng
+        long, phase = warm_up(p, int((self._published < 0).sum()))
+        start = -long - phase * rng.random(clients)
+        there = (self._published <= start[:, None]) & (self._unpublished > start[:, None])
+        if p.ages:
+            squares = rng.uniform((1 - AGE_JITTER) ** 2, (1 + AGE_JITTER) ** 2, there.shape)
+            ends = start[:, None] + np.sqrt(squares) * p.max_age * rng.random(there.shape)
+        else:
+            ends = np.full(there.shape, np.inf)
+        self._ends[there] = np.minimum(ends, self._goaway)[there]
+        return start
+
+    def _advance(self, until: Floats) -> None:
+        """Let each client's connections go on until an instant of its own."""
+        row, server = np.nonzero(self._ends <= until[:, None])
+        while len(row):
+            at = self._ends[row, server]
+            again = at + self._p.connect
+            self._count(self._connections, again if self._is_lasting else again[at < self._goaway[server]])
+            again += self._ages(len(row))
+            if not self._is_lasting:
+                self._meet_the_dead(row, server, at, again)
+            self._ends[row, server] = again
+            left = np.flatnonzero(again <= until[row])
+            row, server = row[left], server[left]
+
+    def _meet_the_dead(
+        self, row: NDArray[np.intp], server: NDArray[np.intp], at: Floats, again: Floats
+    ) -> None:
+        """Servers that are gone: GOAWAY ends a connection, then attempts are refused, with back-off."""
+        p = self._p
+        goaway = self._goaway[server]
+        np.minimum(again, goaway, out=again)
+        gone = np.flatnonzero(at >= goaway)
+        if not len(gone):
+            return
+        row, server = row[gone], server[gone]
+        before = self._failures[row, server]
+        grown = p.first_backoff * BACKOFF_MULTIPLIER ** np.maximum(before - 1.0, 0)
+        wait = np.minimum(grown, p.longest_backoff)
+        wait *= self._rng.uniform(1 - BACKOFF_JITTER, 1 + BACKOFF_JITTER, len(gone))
+        again[gone] = at[gone] + np.where(before == 0, p.connect, wait)
+        self._count(self._refused, at[gone][before > 0])
+        self._failures[row, server] = np.minimum(before + 1, 100)
+
+    def _take_list(self) -> None:
+        """Take in the answer to the look-up that has just been made."""
+        last, self._asked = self._asked, self._last + self._p.lookup / 2
+        before, after = (np.searchsorted(self._changes, instant, "right") for instant in (last, self._asked))
+        rows = np.flatnonzero(after > before)
+        if not len(rows):
+            return
+        was, now = (
+            (self._published <= at[rows, None]) & (self._unpublished > at[rows, None])
+            for at in (last, self._asked)
+        )
+        row, server = np.nonzero(was & ~now)
+        self._ends[rows[row], server] = np.inf
+        row, server = np.nonzero(now & ~was)
+        row = rows[row]
+        answered = self._last[row] + self._p.lookup
+        self._listed[self._client[row], server] = answered
+        connected = answered + self._p.connect
+        self._count(self._connections, connected)
+        ends = np.clip(self._goaway[server], connected, connected + self._ages(len(row)))
+        self._ends[row, server] = ends
+
+    def _ages(self, size: int) -> Floats:
+        p = self._p
+        if not p.ages:
+            return np.full(size, np.inf)
+        return self._rng.uniform((1 - AGE_JITTER) * p.max_age, (1 + AGE_JITTER) * p.max_age, size)
+
+    def _count(self, into: NDArray[np.int64], at: Floats) -> None:
+        self._events += len(at)
+        seconds = at[(at >= 0) & (at < len(into))].astype(np.int32)
+        if len(seconds):
+            first = int(seconds.min())
+            counts = np.bincount(seconds - first)
+            into[first : first + len(counts)] += counts
+
+
+def turns(servers: int, rate: float, renewals: float, size: int, rng: np.random.Generator) -> Floats:
+    """Draw how long round_robin takes to come to a certain READY server, in seconds.
+
+    It begins at a random one, so the wait is uniform up to a whole turn (``servers`` ÷ ``rate``). But each
+    change of the READY connections (``renewals`` per second) begins anew: what was waited for until then is
+    lost.
+    """
+    wait = np.zeros(size)
+    open_ = np.arange(size)
+    while len(open_):
+        turn = rng.random(len(open_)) * servers / rate
+        reset = rng.exponential(1 / renewals, len(open_)) if renewals > 0 else np.full(len(open_), np.inf)
+        wait[open_] += np.minimum(turn, reset)
+        open_ = open_[turn > reset]
+    return wait
