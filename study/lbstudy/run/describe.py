@@ -66,7 +66,8 @@ def _setting(setting: Setting) -> DescribedSetting:
         deployment=server_deployment(setting.name),
         options={
             "policy": {"load balancing": setting.load_balancing}
-            | ({"servers report load": True} if setting.report_load else {}),
+            | ({"servers report load": True} if setting.report_load else {})
+            | ({"push": setting.push_policy_json} if setting.push_policy_json else {}),
             "channel": dict(setting.channel),
             "server": dict(setting.server),
             "drain": {"wait": setting.drain.wait, "grace": setting.drain.grace},
