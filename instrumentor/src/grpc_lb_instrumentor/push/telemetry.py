@@ -138,7 +138,7 @@ class PushTelemetry:
             attributes[names.RESOLVER_ADDRESSES] = sent.addresses
             attributes[names.RESOLVER_ADDED] = sent.added
             attributes[names.RESOLVER_REMOVED] = sent.removed
-        # A client's first list is no part of the change that came before it, however long ago: a link will do.
+        # A client's first list is no part of the change before it, however long ago that was: a link will do.
         is_first = sent.added == sent.addresses
         context = Context()
         if change is not None and not is_first:

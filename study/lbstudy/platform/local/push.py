@@ -17,6 +17,7 @@ MODULE = "endpoint_push"
 CLIENTS_PORT = 18000
 REPORTS_PORT = 18001
 _RETRY = 0.05  # s from a lost stream to the next attempt
+_CLOSE_TIMEOUT = 1.0  # s
 # A control plane that is started anew must be told at once.
 _CHANNEL_OPTIONS = [
     ("grpc.initial_reconnect_backoff_ms", 100),
@@ -39,6 +40,7 @@ class EndpointReports:
         self._waiting: list[Told] = []
         self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._closed = False
 
     def enter(self, address: str, told: Told) -> None:
         """A server became Ready; its address has no port."""
@@ -51,10 +53,13 @@ class EndpointReports:
         self._changed(told)
 
     async def close(self) -> None:
-        """Tell no more."""
+        """Tell what is left to be told, and end the stream; a control plane that is gone is not waited for."""
+        self._closed = True
+        self._news.set()
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            _, running = await asyncio.wait({self._task}, timeout=_CLOSE_TIMEOUT)
+            for task in running:
+                task.cancel()
 
     def _changed(self, told: Told) -> None:
         self._waiting.append(told)
@@ -64,7 +69,7 @@ class EndpointReports:
 
     async def _run(self) -> None:
         async with grpc.aio.insecure_channel(self._target, options=_CHANNEL_OPTIONS) as channel:
-            while True:
+            while not self._closed:
                 with contextlib.suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):
                     await self._follow(channel)
                 await asyncio.sleep(_RETRY)
@@ -75,7 +80,8 @@ class EndpointReports:
         call.add_done_callback(lambda _: self._news.set())  # writing fails then
         serial = 0
         while True:
-            self._news.clear()
+            if not self._closed:
+                self._news.clear()
             serial += 1
             waiting, addresses = list(self._waiting), list(self._addresses)
             await call.write(
@@ -87,6 +93,10 @@ class EndpointReports:
             del self._waiting[: len(waiting)]
             for told in waiting:
                 told(answer.time_unix_nano)
+            if self._closed and not self._waiting:
+                await call.done_writing()
+                await call.read()
+                return
             await self._news.wait()
 
 
