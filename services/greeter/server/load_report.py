@@ -77,6 +77,4 @@ class LoadReporter:
     def _sample(self) -> Sample:
         times = self._process.cpu_times()
         rpcs = sum(self._answered.values())
-        return Sample(
-            time.monotonic(), times.user + times.system, rpcs, rpcs - self._answered.get("OK", 0)
-        )
+        return Sample(time.monotonic(), times.user + times.system, rpcs, rpcs - self._answered.get("OK", 0))

@@ -44,7 +44,9 @@ async def _serve(args: argparse.Namespace, termination: Termination) -> int:
     health_servicer = health.aio.HealthServicer()
 
     async def set_ready(ready: bool) -> None:  # noqa: FBT001  # it is what is set
-        status = health_pb2.HealthCheckResponse.SERVING if ready else health_pb2.HealthCheckResponse.NOT_SERVING
+        status = (
+            health_pb2.HealthCheckResponse.SERVING if ready else health_pb2.HealthCheckResponse.NOT_SERVING
+        )
         for service in ("", SERVICE):
             await health_servicer.set(service, status)
 

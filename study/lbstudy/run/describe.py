@@ -67,7 +67,7 @@ def _setting(setting: Setting) -> DescribedSetting:
         options={
             "policy": {"load balancing": setting.load_balancing}
             | ({"servers report load": True} if setting.report_load else {})
-            | ({"push": setting.push_policy_json} if setting.push_policy_json else {}),
+            | _push(setting),
             "channel": dict(setting.channel),
             "server": dict(setting.server),
             "drain": {"wait": setting.drain.wait, "grace": setting.drain.grace},
@@ -83,3 +83,8 @@ def _machine() -> dict[str, str]:
         "architecture": platform.machine(),
         "load average before": f"{os.getloadavg()[0]:.2f}",
     }
+
+
+def _push(setting: Setting) -> dict[str, int | float | str | bool]:
+    policy = setting.push_policy_json
+    return {} if policy is None else {"pushed over xDS": policy}

@@ -53,7 +53,7 @@ class EndpointReports:
         self._changed(told)
 
     async def close(self) -> None:
-        """Tell what is left to be told, and end the stream; a control plane that is gone is not waited for."""
+        """Tell what is left, and end the stream; a control plane that is gone is not waited for."""
         self._closed = True
         self._news.set()
         if self._task is not None:
