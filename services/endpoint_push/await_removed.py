@@ -34,22 +34,24 @@ async def _ask_all(args: argparse.Namespace) -> int:
     except (OSError, ValueError) as error:
         return _failed(f"{args.control_plane}: {error}")
     # Each client follows one of the control planes: all of them have to agree.
-    targets = sorted({(address[0], address[1]) for *_, address in found})
+    targets = sorted({_target(str(address[0]), port) for *_, address in found})
     answers = await asyncio.gather(*(_ask(target, args.address, args.deadline) for target in targets))
     troubles = [answer for answer in answers if answer is not None]
     return _failed("; ".join(troubles)) if troubles else 0
 
 
-async def _ask(target: tuple[str, int], address: str, deadline: float) -> str | None:
+def _target(host: str, port: str) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+async def _ask(target: str, address: str, deadline: float) -> str | None:
     """Wait for one control plane's word; returns what is wrong, or None."""
-    host, port = target
-    name = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    async with grpc.aio.insecure_channel(name, options=[("grpc.enable_http_proxy", 0)]) as channel:
+    async with grpc.aio.insecure_channel(target, options=[("grpc.enable_http_proxy", 0)]) as channel:
         stub = push_pb2_grpc.RemovalServiceStub(channel)
         try:
             await stub.AwaitRemoved(push_pb2.AwaitRemovedRequest(address=address), timeout=deadline)
         except grpc.aio.AioRpcError as error:
-            return f"{name}: {error.code().name}: {' '.join((error.details() or '').split())}"
+            return f"{target}: {error.code().name}: {' '.join((error.details() or '').split())}"
     return None
 
 

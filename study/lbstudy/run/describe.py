@@ -65,9 +65,7 @@ def _setting(setting: Setting) -> DescribedSetting:
         description=setting.description,
         deployment=server_deployment(setting.name),
         options={
-            "policy": {"load balancing": setting.load_balancing}
-            | ({"servers report load": True} if setting.report_load else {})
-            | _push(setting),
+            "policy": _policy(setting),
             "channel": dict(setting.channel),
             "server": dict(setting.server),
             "drain": {"wait": setting.drain.wait, "grace": setting.drain.grace},
@@ -85,6 +83,10 @@ def _machine() -> dict[str, str]:
     }
 
 
-def _push(setting: Setting) -> dict[str, int | float | str | bool]:
-    policy = setting.push_policy_json
-    return {} if policy is None else {"pushed over xDS": policy}
+def _policy(setting: Setting) -> dict[str, int | float | str | bool]:
+    policy: dict[str, int | float | str | bool] = {"load balancing": setting.load_balancing}
+    if setting.report_load:
+        policy["servers report load"] = True
+    if setting.push_policy_json is not None:
+        policy["pushed over xDS"] = setting.push_policy_json
+    return policy

@@ -132,9 +132,7 @@ class Injector:
         for one in [one for one in self._lasting if one.pod is not None and one.pod.name == event.pod]:
             if not one.told and _SIGNALS.get(one.fault.kind) == event.signal:
                 one.told = True
-                self._tell(
-                    ChangeKind.FAULT, one.deployment, event.pod, event.after, error, one.fault.label
-                )
+                self._tell(ChangeKind.FAULT, one.deployment, event.pod, event.after, error, one.fault.label)
             elif one.fault.kind == "stop" and event.signal == signal.SIGCONT:
                 self._end(one, event.after, error)
                 self._catch_up(one.pod)

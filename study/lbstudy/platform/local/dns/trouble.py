@@ -56,7 +56,13 @@ class History:
 
 
 def troubled(
-    packet: bytes, found: Answer, troubles: Iterable[DnsTrouble], history: History, now: float, *, stream: bool
+    packet: bytes,
+    found: Answer,
+    troubles: Iterable[DnsTrouble],
+    history: History,
+    now: float,
+    *,
+    stream: bool,
 ) -> Reply:
     """What becomes of an answer while its name has troubles; the later one counts where two exclude another.
 
