@@ -43,6 +43,17 @@ USER 65532:65532
 EXPOSE 50051
 CMD ["opentelemetry-instrument", "python", "-m", "greeter.server", "--address", "0.0.0.0:50051"]
 
+# The control plane has an image of its own, for what it needs to watch a cluster.
+FROM build AS build-push
+RUN /opt/pip/bin/pip --python /opt/lbstudy/bin/python install "./services[kubernetes]"
+
+FROM server AS push
+LABEL org.opencontainers.image.title="lbstudy-push" \
+      org.opencontainers.image.description="An xDS control plane that pushes Ready servers to gRPC clients"
+COPY --from=build-push /opt/lbstudy /opt/lbstudy
+EXPOSE 18000
+CMD ["opentelemetry-instrument", "python", "-m", "endpoint_push", "--address", "0.0.0.0:18000", "--kubernetes"]
+
 FROM server AS study
 LABEL org.opencontainers.image.title="lbstudy-study" \
       org.opencontainers.image.description="grpc-lb-study, to be run in a cluster"

@@ -11,6 +11,7 @@ from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type:
 from grpc_lb_instrumentor import names
 from grpc_lb_instrumentor.discovery import DiscoveryWatch
 from grpc_lb_instrumentor.discovery.telemetry import DiscoveryTelemetry
+from grpc_lb_instrumentor.push import PushWatch
 from grpc_lb_instrumentor.settings import Settings
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class GrpcLbInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # the base is
     _watch: DiscoveryWatch | None = None
     _channels: "Channels | None" = None
     _servers: "Servers | None" = None
+    _push: PushWatch | None = None
 
     def instrumentation_dependencies(self) -> Collection[str]:
         """Tell with which versions of grpcio this works."""
@@ -60,12 +62,16 @@ class GrpcLbInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # the base is
         self._channels.install()
         self._servers = Servers(settings, meter, tracer_provider)
         self._servers.install()
+        self._push = PushWatch(tracer_provider, meter_provider)
+        self._push.install()
 
     def _uninstrument(self, **_: Any) -> None:
         if self._channels is not None:
             self._channels.remove()
         if self._servers is not None:
             self._servers.remove()
+        if self._push is not None:
+            self._push.remove()
         if self._watch is not None:
             self._watch.close()
-        self._channels = self._servers = self._watch = None
+        self._channels = self._servers = self._push = self._watch = None

@@ -54,6 +54,20 @@ SUBCHANNEL_STATE: Final = "grpc_lb.subchannel.state"  # one of SubchannelState
 NETWORK_PEER_ADDRESS: Final = "network.peer.address"  # semantic conventions
 NETWORK_PEER_PORT: Final = "network.peer.port"  # semantic conventions
 
+# --- A control plane (endpoint_push): one span for each version sent to a client, and for each change ------
+
+SPAN_PUSH: Final = "grpc_lb.push"
+"""From a version's being sent to the client's answer; of endpoints, it has the resolver's addresses too."""
+SPAN_ENDPOINTS: Final = "grpc_lb.endpoints"
+"""A service's endpoints changed: the parent of the pushes that tell clients of it."""
+PUSH_NODE: Final = "grpc_lb.push.node"  # node.id of the client's bootstrap: its pod
+PUSH_TYPE: Final = "grpc_lb.push.type"  # "listener", "route", "cluster", "endpoints"
+PUSH_VERSION: Final = "grpc_lb.push.version"  # int
+PUSH_RESOURCES: Final = "grpc_lb.push.resources"  # string[]
+PUSH_OUTCOME: Final = "grpc_lb.push.outcome"  # one of PushOutcome
+PUSH_SERVICE: Final = "grpc_lb.push.service"  # whose endpoints changed
+PUSH_WITHHELD: Final = "grpc_lb.push.withheld"  # bool: there is none left, and clients are not told
+
 # --- Metrics --------------------------------------------------------------------------------------
 
 METRIC_CLIENT_DURATION: Final = "rpc.client.call.duration"  # semantic conventions (stable), s
@@ -71,6 +85,12 @@ METRIC_SUBCHANNEL_DISCONNECTIONS: Final = "grpc_lb.subchannel.disconnections"
 METRIC_SUBCHANNEL_OPEN: Final = "grpc_lb.subchannel.open_connections"  # up-down counter
 METRIC_SERVER_ACTIVE: Final = "grpc_lb.server.active_rpcs"  # up-down counter {rpc}
 METRIC_SERVER_INACTIVITY_AGE: Final = "grpc_lb.server.inactivity_age"  # gauge, s
+METRIC_PUSH_CLIENTS: Final = "grpc_lb.push.clients"  # up-down counter {client}
+METRIC_PUSH_VERSIONS: Final = "grpc_lb.push.versions"  # counter {version}, by type: sent
+METRIC_PUSH_ACK_DURATION: Final = "grpc_lb.push.ack.duration"  # histogram s, by type
+METRIC_PUSH_NACKS: Final = "grpc_lb.push.nacks"  # counter {nack}, by type
+METRIC_PUSH_ENDPOINTS: Final = "grpc_lb.push.endpoints"  # gauge {endpoint}, by service
+METRIC_PUSH_SOURCE_LOSSES: Final = "grpc_lb.push.source.losses"  # counter {loss}
 METRIC_PROCESS_CPU_TIME: Final = "process.cpu.time"  # semantic conventions, s; by cpu.mode
 METRIC_PROCESS_MEMORY_USAGE: Final = "process.memory.usage"  # semantic conventions, By
 

@@ -18,6 +18,14 @@ class Outcome(StrEnum):
     TIMEOUT = "timeout"  # the channel closed its socket, or gave up, before an answer came
 
 
+class PushOutcome(StrEnum):
+    """What a client made of a version that a control plane sent it."""
+
+    ACKED = "acked"  # it uses it
+    NACKED = "nacked"  # it refused it, and keeps what it had
+    UNANSWERED = "unanswered"  # its stream ended, or it answered to a later version at once
+
+
 class Cause(StrEnum):
     """What made the channel resolve, where that can be told."""
 

@@ -19,6 +19,8 @@ def plan_as_text(plan: RunPlan) -> str:
     for setting in plan.settings:
         lines.append(f"Setting {setting.name}: {setting.description}")
         lines.append(f"  policy    {setting.load_balancing}")
+        if setting.push_policy_json is not None:
+            lines.append(f"  push      over xDS: {setting.push_policy_json}")
         for table, arguments in (("channel", setting.channel), ("server", setting.server)):
             lines.extend(f"  {table:<10}{key} = {_value(value)}" for key, value in arguments.items())
         lines.append(f"  drain     wait {setting.drain.wait:g} s, grace {setting.drain.grace:g} s")

@@ -3,12 +3,15 @@
 import json
 from typing import Annotated, Literal, Self
 
+from endpoint_push.policy import Balancing
+from endpoint_push.policy import Policy as PushPolicy
 from pydantic import BeforeValidator, Field, JsonValue, model_validator
 
 from lbstudy.config.arguments import ChannelArguments, ServerArguments
 from lbstudy.config.base import Document, Seconds, Table
 
 Policy = Literal["pick_first", "round_robin", "weighted_round_robin"]
+Discovery = Literal["dns", "xds"]
 DEFAULT_POLICY: Policy = "round_robin"
 # gRPC drops other keys without a word (grpc/grpc-proto, service_config.proto).
 SERVICE_CONFIG_KEYS = frozenset(
@@ -28,6 +31,17 @@ def _known_keys(value: object) -> object:
             raise ValueError(
                 "expected what JSON can say (no dates, times, inf or nan), as gRPC reads it as JSON"
             ) from error
+    return value
+
+
+def _push_policy(value: object) -> object:
+    if isinstance(value, dict):
+        if "balancing" in value:
+            raise ValueError("expected the balancing as policy, outside of [push]")
+        try:
+            PushPolicy.parse(json.dumps(value))
+        except TypeError as error:
+            raise ValueError("expected what JSON can say (no dates or times)") from error
     return value
 
 
@@ -56,6 +70,14 @@ class Setting(Document):
         default=False,
         description="true or false: servers tell their load in trailers (ORCA), for weighted_round_robin",
     )
+    discovery: Discovery = Field(
+        default="dns",
+        description='"dns" or "xds": a control plane pushes the servers to clients that name xds:///SERVICE',
+    )
+    push: Annotated[dict[str, JsonValue], BeforeValidator(_push_policy)] = Field(
+        default_factory=dict,
+        description="a table [push] with retry and outlier_detection, which a control plane tells clients",
+    )
     channel: ChannelArguments = Field(
         default_factory=dict, description="a table [channel] of gRPC channel arguments"
     )
@@ -69,6 +91,24 @@ class Setting(Document):
         if self.policy is not None and self.service_config is not None:
             raise ValueError("expected either policy or [service_config], found both")
         return self
+
+    @model_validator(mode="after")
+    def _one_discovery(self) -> Self:
+        if self.discovery == "dns" and self.push:
+            raise ValueError('expected [push] only with discovery = "xds"')
+        if self.discovery == "xds":
+            if self.service_config is not None:
+                raise ValueError('expected no [service_config] with discovery = "xds": it comes by [push]')
+            if self.policy is not None and self.policy not in list(Balancing):
+                raise ValueError(f'expected policy {" or ".join(Balancing)} with discovery = "xds"')
+        return self
+
+    @property
+    def push_policy_json(self) -> str | None:
+        """The policy that a control plane is given, as JSON; None where DNS tells the servers."""
+        if self.discovery == "dns":
+            return None
+        return json.dumps({"balancing": self.policy or DEFAULT_POLICY, **self.push})
 
     @property
     def load_balancing(self) -> str:

@@ -75,6 +75,14 @@ class Probe:
 
 
 @dataclass(frozen=True, slots=True)
+class PushSpec:
+    """A control plane that pushes a Deployment's servers to its clients over xDS, in place of DNS."""
+
+    policy: str  # JSON, of endpoint_push.policy.Policy
+    env: Mapping[str, str] = field(default_factory=dict)  # OTEL_* and the like
+
+
+@dataclass(frozen=True, slots=True)
 class ServerSpec:
     """A Deployment of servers behind a headless Service of the same name."""
 
@@ -88,6 +96,7 @@ class ServerSpec:
     probe: Probe = Probe()
     report_load: bool = False  # the servers tell their load in trailers, for weighted_round_robin
     control: bool = False  # the servers have a control service, by which faults are injected
+    push: PushSpec | None = None  # None: clients find the servers in DNS
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,8 +83,7 @@ def _setting(setting: Setting) -> DescribedSetting:
         description=setting.description,
         deployment=server_deployment(setting.name),
         options={
-            "policy": {"load balancing": setting.load_balancing}
-            | ({"servers report load": True} if setting.report_load else {}),
+            "policy": _policy(setting),
             "channel": dict(setting.channel),
             "server": dict(setting.server),
             "drain": {"wait": setting.drain.wait, "grace": setting.drain.grace},
@@ -101,3 +100,12 @@ def runner() -> dict[str, str]:
         "architecture": platform.machine(),
         "load average before": f"{os.getloadavg()[0]:.2f}",
     }
+
+
+def _policy(setting: Setting) -> dict[str, int | float | str | bool]:
+    policy: dict[str, int | float | str | bool] = {"load balancing": setting.load_balancing}
+    if setting.report_load:
+        policy["servers report load"] = True
+    if setting.push_policy_json is not None:
+        policy["pushed over xDS"] = setting.push_policy_json
+    return policy

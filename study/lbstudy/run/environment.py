@@ -22,9 +22,12 @@ _UNREAD_METRICS = ",".join(
         "process.thread.count",
     )
 )
-# Probes and faults are the platform's traffic, not the load's.
+# The platform's traffic and not the load's: probes, faults, and a control plane's streams.
 _EXCLUDED_SERVICES = ",".join(
     (
+        "endpoint_push.v1.EndpointService",
+        "endpoint_push.v1.RemovalService",
+        "envoy.service.discovery.v3.AggregatedDiscoveryService",
         "greeter.v1.ControlService",
         "grpc.health.v1.Health",
         "grpc.reflection.v1.ServerReflection",

@@ -1,7 +1,7 @@
 """What the platform is asked to run for each setting: names and specs, from the plan alone."""
 
 from lbstudy.config.setting import Setting
-from lbstudy.platform.interface import ClientSpec, Probe, ServerSpec
+from lbstudy.platform.interface import ClientSpec, Probe, PushSpec, ServerSpec
 from lbstudy.run.environment import pod_environment
 from lbstudy.run.plan import RunPlan
 
@@ -37,7 +37,23 @@ def server_spec(plan: RunPlan, setting: Setting, endpoint: str) -> ServerSpec:
             run_id=plan.run_id,
             container="server",
         ),
+        push=_push_spec(plan, setting, endpoint),
     )
+
+
+def _push_spec(plan: RunPlan, setting: Setting, endpoint: str) -> PushSpec | None:
+    policy = setting.push_policy_json
+    if policy is None:
+        return None
+    env = pod_environment(
+        endpoint=endpoint,
+        service="endpoint-push",
+        deployment=f"push-{server_deployment(setting.name)}",
+        setting=setting.name,
+        run_id=plan.run_id,
+        container="control-plane",
+    )
+    return PushSpec(policy, env)
 
 
 def client_spec(plan: RunPlan, setting: Setting, endpoint: str, start_at: float) -> ClientSpec:

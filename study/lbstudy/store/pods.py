@@ -87,7 +87,10 @@ class _Reader:
     def stage(self, pod: str, change: SeenChange) -> None:
         """A pod enters a stage; one that it had entered before tells of an interruption."""
         life, stage = self.lives[pod], _STAGES[change.kind]
-        self.forget(pod, _ENDS_WITH.get(stage, stage if stage in _ENDS_WITH.values() else ""))
+        if stage in _ENDS_WITH:
+            self.forget(pod, _ENDS_WITH[stage])
+        elif stage in _ENDS_WITH.values():
+            self.forget(pod, stage)
         self.reached(pod, stage, change)
         interruptions: list[Interruption] = life["interruptions"]
         if interruptions and "terminating" not in life and getattr(interruptions[-1], stage, 0.0) is None:

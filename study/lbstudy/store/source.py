@@ -7,6 +7,7 @@ from typing import Any, Final, Self
 
 from grpc_lb_instrumentor import names
 
+from lbstudy.observation.push import read_push
 from lbstudy.observation.records import (
     ClientTally,
     DnsLookup,
@@ -38,6 +39,11 @@ _EVENTS: Final = """
 SELECT coalesce(pod, ''), coalesce(channel_id, 0), start_unix_nano, end_unix_nano, attributes,
     trace_id, span_id
 FROM spans WHERE setting = $setting AND name = $name ORDER BY end_unix_nano, start_unix_nano
+"""
+
+_PUSHES: Final = """
+SELECT start_unix_nano, end_unix_nano, attributes, trace_id, span_id
+FROM spans WHERE name = $name ORDER BY end_unix_nano, start_unix_nano
 """
 
 
@@ -119,7 +125,7 @@ class StoreSource(Source):
             pods=pods,
             rpcs=rpcs,
             served=served_table(self._store, setting.name, self._zero, servers),
-            updates=self._updates(setting.name, index),
+            updates=self._updates(setting.name, index) or self._pushes(index),
             transitions=self._transitions(setting.name, index),
             usage=usage_table(self._store, setting.name, self._zero, servers),
             client_tallies=self._client_tallies(setting.name),
@@ -160,6 +166,25 @@ class StoreSource(Source):
                     ref=SpanRef(trace, span),
                 )
             )
+        return tuple(found)
+
+    def _pushes(self, clients: dict[tuple[str, int], int]) -> tuple[Update, ...]:
+        """What a control plane told the clients, each as an update at the instant of the client's ACK.
+
+        A client process follows the control plane once, for all its channels.
+        """
+        rows = self._store.query(_PUSHES, {"name": names.SPAN_PUSH})
+        channels: dict[str, list[int]] = {}
+        for (pod, _), client in clients.items():
+            channels.setdefault(pod, []).append(client)
+        found = []
+        for start, end, text, trace, span in rows:
+            push = read_push(json.loads(text))
+            if push is not None:
+                found += [
+                    push.update(client, self._seconds(start), self._seconds(end), SpanRef(trace, span))
+                    for client in channels.get(push.node, ())
+                ]
         return tuple(found)
 
     def _transitions(self, setting: str, clients: dict[tuple[str, int], int]) -> tuple[Transition, ...]:

@@ -18,6 +18,8 @@ from lbstudy.platform.local.node.messages import PodSignalled, PodStarted, Start
 from lbstudy.platform.local.probe import watch
 from lbstudy.platform.local.processes import Processes
 from lbstudy.platform.local.publication import Publication, Published
+from lbstudy.platform.local.push import MODULE as PUSH_MODULE
+from lbstudy.platform.local.push import ControlPlane
 from lbstudy.platform.programs import (
     CLIENT_MODULE,
     CONTROL_PORT,
@@ -29,6 +31,8 @@ from lbstudy.platform.programs import (
 
 KILL_MARGIN = 5.0
 """Seconds beyond its drain that a pod has from SIGTERM to SIGKILL."""
+RESTART_DELAY = 0.5
+"""Seconds after which a control plane that ended is started again."""
 EXIT_SEEN = 0.01
 """Seconds within which the node sees a pod's exit, unless the machine is overloaded."""
 
@@ -62,6 +66,7 @@ class Controller:
         self._addresses = AddressPool()
         self._servers: dict[str, Servers] = {}
         self._clients: dict[str, str] = {}  # name → pod
+        self._control_planes: dict[str, ControlPlane] = {}  # by the Deployment of servers
         self._server_of: dict[str, tuple[Servers, Pod]] = {}  # by the pod's name
         self._deployment_of: dict[str, str] = {}  # by the pod's name, clients too
         self._probes: dict[str, asyncio.Task[None]] = {}
@@ -84,6 +89,11 @@ class Controller:
         servers = Servers(spec, PodNames(spec.name, seed), Deployment(spec.replicas))
         self._servers[spec.name] = servers
         self._add(ChangeKind.SCALE, spec.name, detail=str(spec.replicas))
+        if spec.push is not None:
+            control_plane = ControlPlane(spec.name, spec.push, self._addresses.take(), seed)
+            self._control_planes[spec.name] = control_plane
+            self.publication.push(spec.name, control_plane.reports)
+            self._run_control_plane(control_plane)
         self._reconcile(servers)
 
     def scale(self, deployment: str, replicas: int) -> None:
@@ -99,7 +109,9 @@ class Controller:
         self._deployment_of[pod] = spec.name
         self._add(ChangeKind.CREATED, spec.name, pod)
         args = client_args(spec, self.target(spec.server))
-        self._run_pod(pod, Start.EXEC, CLIENT_MODULE, args, spec.env, "127.0.0.1")
+        control_plane = self._control_planes.get(spec.server)
+        env = spec.env if control_plane is None else {**spec.env, **control_plane.client_env}
+        self._run_pod(pod, Start.EXEC, CLIENT_MODULE, args, env, "127.0.0.1")
 
     async def inject(self, deployment: str, fault: Fault) -> None:
         """Begin a fault. Raises PlatformError."""
@@ -119,6 +131,8 @@ class Controller:
 
     def target(self, service: str) -> str:
         """The gRPC target under which clients find a service."""
+        if service in self._control_planes:
+            return self._control_planes[service].target
         return f"dns://{self.publication.authority}/{self.publication.name(service)}:{PORT}"
 
     def log(self, pod: str, stream: str) -> Path:
@@ -152,6 +166,13 @@ class Controller:
         self.processes.send(pod.name, signal.SIGTERM)
         patience = servers.spec.drain_wait + servers.spec.drain_grace + KILL_MARGIN
         self._later(patience, lambda: self.processes.send(pod.name, signal.SIGKILL))
+
+    def _run_control_plane(self, control_plane: ControlPlane) -> None:
+        pod = control_plane.next_pod()
+        self._deployment_of[pod] = control_plane.deployment
+        self._add(ChangeKind.CREATED, control_plane.deployment, pod)
+        env, address = control_plane.spec.env, control_plane.address
+        self._run_pod(pod, Start.EXEC, PUSH_MODULE, control_plane.args, env, address)
 
     def _run_pod(
         self, pod: str, start: Start, module: str, args: list[str], env: Mapping[str, str], ip: str
@@ -190,6 +211,9 @@ class Controller:
             if not server.removed:
                 delay = servers.state.died(server, time.monotonic())
                 self._later(delay, lambda: self._reconcile(servers))
+        for control_plane in self._control_planes.values():
+            if control_plane.pod == pod and self._active:
+                self._later(RESTART_DELAY, lambda: self._run_control_plane(control_plane))  # noqa: B023 - one
 
     async def _probe(self, servers: Servers, pod: Pod) -> None:
         async for seen in watch(pod.address, PORT, servers.spec.probe):
@@ -256,10 +280,16 @@ class Controller:
         clients, servers = list(self._clients.values()), list(self._server_of)
         for _, pod in self._server_of.values():
             pod.removed = True
-        for pods, share in ((clients, 0.6), (servers, 1.0)):
+        control_planes = [one.pod for one in self._control_planes.values()]
+        for pods, share in ((clients, 0.6), (servers, 0.9), (control_planes, 1.0)):
+            if pods is control_planes:
+                await self._end_reports()
             left = deadline - time.monotonic()
             await self.processes.end(pods, signal.SIGTERM, left * share)
-        await self.processes.end([*clients, *servers], signal.SIGKILL, 2.0)
+        await self.processes.end([*clients, *servers, *control_planes], signal.SIGKILL, 2.0)
+
+    async def _end_reports(self) -> None:
+        await asyncio.gather(*(one.reports.close() for one in self._control_planes.values()))
 
     async def stop(self) -> None:
         """End the node, with whatever still runs there, and the DNS server."""
@@ -267,7 +297,11 @@ class Controller:
         for probe in self._probes.values():
             probe.cancel()
         await asyncio.gather(*self._probes.values(), return_exceptions=True)
-        await asyncio.gather(self.publication.stop(), self.processes.stop())
+        await asyncio.gather(
+            self.publication.stop(),
+            self.processes.stop(),
+            self._end_reports(),
+        )
         self.processes.abandon()
         self._addresses.release()
 

@@ -10,6 +10,7 @@ from lbstudy.platform.interface import ChangeKind
 from lbstudy.platform.local.deployment import Pod
 from lbstudy.platform.local.dns.trouble import DnsTrouble
 from lbstudy.platform.local.helper import Helper
+from lbstudy.platform.local.push import EndpointReports
 
 ORIGIN = "cluster.local"
 
@@ -21,7 +22,7 @@ class Published:
     kind: ChangeKind  # PUBLISHED or UNPUBLISHED
     deployment: str
     pod: Pod
-    at: int  # ns since the Unix epoch: the DNS server's own stamp
+    at: int  # ns since the Unix epoch: the DNS server's own stamp, or the control plane's
     error: float  # s
 
 
@@ -49,6 +50,11 @@ class Publication:
         self._due = asyncio.Event()
         self._timers: set[asyncio.TimerHandle] = set()
         self._authority = ""
+        self._pushed: dict[str, EndpointReports] = {}
+
+    def push(self, service: str, reports: EndpointReports) -> None:
+        """A service whose pods a control plane is told, at once, and not the DNS server."""
+        self._pushed[service] = reports
 
     async def start(self, address: str, env: Mapping[str, str]) -> None:
         """Start the DNS server on an address; raises PlatformError."""
@@ -77,11 +83,17 @@ class Publication:
 
     def enter(self, service: str, pod: Pod, elapsed: float) -> None:
         """A pod became Ready ``elapsed`` seconds ago."""
-        self._later(ChangeKind.PUBLISHED, service, pod, elapsed)
+        if service in self._pushed:
+            self._pushed[service].enter(pod.address, self._reported(ChangeKind.PUBLISHED, service, pod))
+        else:
+            self._later(ChangeKind.PUBLISHED, service, pod, elapsed)
 
     def leave(self, service: str, pod: Pod, elapsed: float) -> None:
         """A pod that was Ready is terminating, or gone, for ``elapsed`` seconds."""
-        self._later(ChangeKind.UNPUBLISHED, service, pod, elapsed)
+        if service in self._pushed:
+            self._pushed[service].leave(pod.address, self._reported(ChangeKind.UNPUBLISHED, service, pod))
+        else:
+            self._later(ChangeKind.UNPUBLISHED, service, pod, elapsed)
 
     async def trouble(self, service: str, label: str, trouble: DnsTrouble | None) -> int:
         """Let something go wrong with a service's name; None: not any more.
@@ -137,6 +149,9 @@ class Publication:
         for (service, _), trouble in self._troubles.items():
             found.setdefault(self.name(service), []).append((trouble.kind, trouble.seconds))
         return found
+
+    def _reported(self, kind: ChangeKind, service: str, pod: Pod) -> Callable[[int], None]:
+        return lambda at: self._on_published(Published(kind, service, pod, at, 0.001))
 
     def _later(self, kind: ChangeKind, service: str, pod: Pod, elapsed: float) -> None:
         def due() -> None:
