@@ -13,7 +13,7 @@ from lbstudy.facts.send import send_facts
 from lbstudy.observation import attributes
 from lbstudy.observation.records import ClientTally, ServerTally
 from lbstudy.platform.interface import Change, ChangeKind
-from lbstudy.run.describe import describe
+from lbstudy.run.describe import describe, this_machine
 from lbstudy.run.plan import RunPlan
 from lbstudy.run.specs import client_deployment, server_deployment
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
@@ -253,7 +253,9 @@ def facts(run: MadeUpRun) -> RunFacts:
     """The run's facts: all servers from the beginning to the end."""
     scenario = load_scenario("quick").model_copy(update={"duration": run.duration})
     plan = RunPlan(scenario, [load_setting(SETTING)], Path(), run.run_id, 0, "benchmark")
-    description = describe(plan, run.zero / NANO).model_copy(update={"time_zero_unix_nano": run.zero})
+    description = describe(plan, run.zero / NANO, this_machine()).model_copy(
+        update={"time_zero_unix_nano": run.zero}
+    )
     return RunFacts(
         description=description,
         changes=tuple(changes(run.zero)),

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from lbstudy.run import study
+from lbstudy.run.plan import STORE_FILE
 from lbstudy.store.database import RunStore
 
 LBSTUDY = Path(sys.executable).with_name("lbstudy")
@@ -35,7 +35,7 @@ def test_what_was_lost_is_kept_with_the_run(tmp_path: Path) -> None:
 
     assert process.returncode == 130
     assert "Traceback" not in err
-    store = RunStore.open(tmp_path / "mine.partial" / study.STORE_FILE)
+    store = RunStore.open(tmp_path / "mine.partial" / STORE_FILE)
     found = store.meta("forwarded")
     points = store.query("SELECT count(*) FROM metric_points")[0][0]
     spans = store.query("SELECT count(*) FROM spans")[0][0]

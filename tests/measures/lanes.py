@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from lbstudy.measures.codes import NAMES
@@ -52,7 +52,8 @@ def pod(
     **others: float | None,
 ) -> PodLife:
     """A pod at "10.0.0.1:50051" if its name is "a", "10.0.0.2:50051" if it is "b" …, Ready from −4 s on."""
-    return PodLife(name, address(name), commanded, ready=ready, interruptions=tuple(interruptions), **others)
+    life = PodLife(name, address(name), commanded, ready=ready, interruptions=tuple(interruptions))
+    return replace(life, **others)  # type: ignore[arg-type]  # instants, which are PodLife's fields
 
 
 def address(name: str) -> str:

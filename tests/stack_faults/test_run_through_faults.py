@@ -15,8 +15,8 @@ from lbstudy.config import load_scenario, load_setting
 from lbstudy.facts.names import SPAN_FORWARDED
 from lbstudy.observation.records import Lane
 from lbstudy.result.model import Result
-from lbstudy.run.plan import Collector, RunPlan
-from lbstudy.run.study import STORE_FILE, run_study
+from lbstudy.run.plan import STORE_FILE, Collector, RunPlan
+from lbstudy.run.study import run_study
 from lbstudy.store.database import RunStore
 from lbstudy.store.source import StoreSource
 

@@ -21,11 +21,16 @@ class StartTrouble:
     delay: float = 0.0  # s before it listens
 
 
-def server_args(spec: ServerSpec, address: str, trouble: StartTrouble) -> list[str]:
-    """The arguments of a server pod on an address."""
+NO_TROUBLE = StartTrouble()
+
+
+def server_args(
+    spec: ServerSpec, address: str, control: str, trouble: StartTrouble = NO_TROUBLE
+) -> list[str]:
+    """The arguments of a server pod that serves on an address, and has its control service on another."""
     return [
         *("--address", f"{address}:{PORT}"),
-        *(["--control-address", f"{address}:{CONTROL_PORT}"] if spec.control else []),
+        *(["--control-address", f"{control}:{CONTROL_PORT}"] if spec.control else []),
         *(["--report-load"] if spec.report_load else []),
         *(["--start-delay", repr(trouble.delay)] if trouble.delay else []),
         *(["--start-crash"] if trouble.crashes else []),

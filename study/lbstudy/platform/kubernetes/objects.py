@@ -65,7 +65,7 @@ def deployment(template: Object, spec: ServerSpec, owner: Owner) -> Object:
     pod = _pod(applied["template"], owner, spec.name)
     container = _container(pod, "server")
     container["command"] = ["opentelemetry-instrument", "python", "-m", SERVER_MODULE]
-    container["args"] = server_args(spec, "0.0.0.0")
+    container["args"] = server_args(spec, "0.0.0.0", "127.0.0.1")
     container["env"] = environment(container.get("env") or [], spec.env)
     needed = int(spec.drain_wait + spec.drain_grace) + END_MARGIN
     grace = pod["spec"].get("terminationGracePeriodSeconds")

@@ -10,8 +10,8 @@ import grpc
 from endpoint_push.v1 import push_pb2, push_pb2_grpc
 
 from lbstudy.platform.interface import PushSpec
-from lbstudy.platform.local.addresses import PORT
 from lbstudy.platform.local.deployment import PodNames
+from lbstudy.platform.programs import PORT
 
 MODULE = "endpoint_push"
 CLIENTS_PORT = 18000
