@@ -35,7 +35,7 @@ class Server:
         return sum(self.greeter.answered.values())
 
 
-async def _nobody(ready: bool) -> None:  # noqa: FBT001  # as the servers have it
+async def _nobody(ready: bool) -> None:
     """Nobody asks for its health here."""
 
 
@@ -94,8 +94,8 @@ async def test_outlier_detection_ejects_a_server_that_errs_and_takes_it_back(ser
         while await client.send(20):
             pass  # until an interval has ended, and the server that errs is left out
         before = troubled.worked, untouched.worked
-        assert await client.send(100) == 0
-        assert (troubled.worked, untouched.worked) == (before[0], before[1] + 100)
+        assert await client.send(50) == 0
+        assert (troubled.worked, untouched.worked) == (before[0], before[1] + 50)
         await troubled.faults.lift("e")
         while troubled.worked == before[0]:
             assert await client.send(20) == 0  # until its time is over
@@ -111,10 +111,8 @@ async def test_orca_weights_shift_load_as_grfc_a58_says(servers: list[Server]) -
         await server.faults.inject(control_pb2.InjectFaultRequest(id="r", load_report=report))
     client = Client("weighted-round-robin", servers)
     async with client.channel, asyncio.timeout(GUARD):
-        first = await _shares(client, servers, 40)
-        assert first == pytest.approx([0.5, 0.5], abs=0.2)  # reports are not used from the first moment
         while (await _shares(client, servers, 40))[0] > 0.35:
-            pass  # until the weights are
+            pass  # until the reports are used
         assert await _shares(client, servers, 400) == pytest.approx([0.25, 0.75], abs=0.04)
 
 
