@@ -11,8 +11,9 @@ from collections import Counter
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
-from lbstudy.measures.codes import OK, code_name, count_by_code
+from lbstudy.measures.codes import NAMES, OK, code_name, count_by_code
 from lbstudy.measures.lookups import match_lookups
 from lbstudy.observation.records import NO_SERVER, Lane
 from lbstudy.result.model import Entry, Ledger
@@ -115,10 +116,22 @@ def _servers(lane: Lane) -> list[Entry]:
                 counted,
                 _SERVERS,
                 note,
+                _named(lane, lane.served.server[_given_up(lane)]),
             )
         )
         entries.append(_answered(lane, spans, counted, note))
     return entries
+
+
+def _given_up(lane: Lane) -> NDArray[np.bool_]:
+    """The RPCs that a server's span tells to have ended before the answer was out.
+
+    The program had it ready all the same, and counted it, when it had slept through the deadline: a process
+    that was stopped does everything that was due at once.
+    """
+    codes = [NAMES.index("CANCELLED"), NAMES.index("DEADLINE_EXCEEDED")]
+    given_up: NDArray[np.bool_] = np.isin(lane.served.code, codes) & (lane.served.server != NO_SERVER)
+    return given_up
 
 
 def _answered(lane: Lane, seen: Mapping[str, int], counted: Mapping[str, int], note: str) -> Entry:
@@ -255,14 +268,23 @@ def _each(
     told: Mapping[str, int],
     referee: str,
     note: str = "",
+    late: Mapping[str, int] | None = None,
 ) -> Entry:
-    """An entry that closes when the two counts agree for every server."""
+    """An entry that closes when the two counts agree for every server.
+
+    ``late`` are, by server, RPCs that may be told of although they are not found.
+    """
     servers = dict.fromkeys([*told, *found])
+    surplus = {server: told.get(server, 0) - found.get(server, 0) for server in servers}
+    allowed = late or {}
     different = [
         f"{server}: {found.get(server, 0)} against {told.get(server, 0)}"
         for server in servers
-        if found.get(server, 0) != told.get(server, 0)
+        if not 0 <= surplus[server] <= allowed.get(server, 0)
     ]
+    explained = 0 if different else sum(surplus.values())
+    if explained:
+        note = "; ".join(filter(None, [note, f"{explained} answers were ready when the client had given up"]))
     return Entry(
         name=name,
         left=left,

@@ -13,6 +13,12 @@ LATE = 0.85
 """A label that begins beyond this part of the axis is written to the left."""
 
 
+FAULT_ROOM = 0.4
+"""The part of the axis that a fault's label needs."""
+FAULT_ROW = 24.0
+"""px of a row of faults."""
+
+
 def fault_name(number: int) -> str:
     """F1, F2 …: how the faults of a setting are told apart where there is no room for a label."""
     return f"F{number}"
@@ -57,12 +63,24 @@ def bands(faults: Sequence[Fault], plot: Plot, top: float, bottom: float, *, nam
     return svg.join(parts)
 
 
-def fault_lane(faults: Sequence[Fault], plot: Plot, y: float) -> Markup:
-    """One row in which each fault stands with its label."""
+def fault_rows(faults: Sequence[Fault], plot: Plot) -> list[int]:
+    """The row of each fault, from 0: a fault takes the first row in which nothing is in its label's way."""
+    free: list[float] = []  # where each row is free from, as a part of the axis
+    rows = []
+    for fault in faults:
+        start = plot.x(fault.start)
+        row = next((i for i, since in enumerate(free) if since <= start), len(free))
+        free[row:] = [max(plot.x(fault.end), start + FAULT_ROOM), *free[row + 1 :]]
+        rows.append(row)
+    return rows
+
+
+def fault_lane(faults: Sequence[Fault], plot: Plot, top: float) -> Markup:
+    """Each fault with its label, in rows of ``FAULT_ROW``."""
     parts = []
-    for number, fault in enumerate(faults, start=1):
+    for number, (fault, row) in enumerate(zip(faults, fault_rows(faults, plot), strict=True), start=1):
         start, end = plot.x(fault.start), plot.x(fault.end)
-        late = start > LATE
+        y = top + FAULT_ROW * (row + 1) - 8
         label = f"\u00a0{fault_name(number)} {fault.label}\u00a0"
         parts.append(
             svg.element(
@@ -75,5 +93,6 @@ def fault_lane(faults: Sequence[Fault], plot: Plot, y: float) -> Markup:
                 class_="fault-bar",
             )
         )
-        parts.append(svg.text(label, svg.percent(start), y - 5, "mark-label", "end" if late else "start"))
+        anchor = "end" if start > LATE else "start"
+        parts.append(svg.text(label, svg.percent(start), y - 5, "mark-label", anchor))
     return svg.join(parts)

@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from lbstudy.report import figures
 from lbstudy.report.charts import marks, svg
-from lbstudy.report.charts.annotations import bands, fault_lane
+from lbstudy.report.charts.annotations import FAULT_ROW, bands, fault_lane, fault_rows
 from lbstudy.report.charts.plot import X_AXIS, Plot, chart, stretched
 from lbstudy.report.charts.scale import Linear, Scale, from_zero
 from lbstudy.report.charts.stack import band_labels, fair_levels, stacked_steps
@@ -52,7 +52,8 @@ def timeline(
     """The chart; the scales are shared, so that settings can be compared by eye."""
     line = setting.timeline
     lanes = _lanes(setting)
-    first = 22 + (LANE if setting.faults else 0)
+    rows = max(fault_rows(setting.faults, Plot(x, servers, height=0)), default=-1) + 1
+    first = 22 + FAULT_ROW * rows
     top = first + LANE * len(lanes)
     list_plot = Plot(x, servers, height=72, top=top + 26)
     request_plot = Plot(x, requests, height=150, top=list_plot.bottom + 30)
@@ -64,7 +65,7 @@ def timeline(
         for i, (caption, events) in enumerate(lanes)
     ]
     if setting.faults:
-        above.append(fault_lane(setting.faults, list_plot, first - 8))
+        above.append(fault_lane(setting.faults, list_plot, 22))
     return chart(
         height,
         f"Timeline of {setting.name}",
