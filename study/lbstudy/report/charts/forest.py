@@ -1,4 +1,4 @@
-"""Medians with their intervals, on an axis that all settings share: dots on lines, arrows where they go on."""
+"""Medians with their intervals on one axis: dots on lines, arrows where the lines go on."""
 
 from collections.abc import Iterable
 
