@@ -15,6 +15,8 @@ from lbstudy.result.model import (
     Delay,
     Distribution,
     Errors,
+    Fault,
+    Group,
     Histogram,
     Latency,
     Ledger,
@@ -26,7 +28,6 @@ from lbstudy.result.model import (
     Result,
     SettingResult,
     Timeline,
-    TimelineEvent,
     Utilisation,
     Verdict,
     Wait,
@@ -86,7 +87,11 @@ def setting(
     quantiles = Quantiles(
         count=100, p50=0.01, p90=0.02, p99=p99, largest=p99, sent_p50=0.01, sent_p99=p99
     )  # fmt: skip
-    events = [TimelineEvent(at=35.0, kind="fault", label="stop on 1 server")] if fault is not None else []
+    nobody = Group(servers=0, requests=0, failed=0, p50=None, p99=None)
+    faults = [
+        Fault(label="stop on 1 server", start=35.0, end=38.0, servers=["a"], troubled=nobody, untouched=nobody,
+              unanswered=nobody)
+    ] if fault is not None else []  # fmt: skip
     failed = sum(lost) + (fault or 0)
     return SettingResult(
         name=name,
@@ -110,7 +115,7 @@ def setting(
             latency_p50=[],
             latency_p99=[],
             coverage=[],
-            events=events,
+            events=[],
         ),
         distribution=Distribution(
             total={},
@@ -161,6 +166,7 @@ def setting(
             updates_by_cause={},
         ),
         utilisation=Utilisation(servers=[]),
+        faults=faults,
         price=price,
         ledger=Ledger(entries=[], closes=closes),
     )

@@ -289,6 +289,9 @@ def compare(
         Path | None,
         typer.Option("--resume", metavar="DIR", help="Run what an interrupted comparison still lacks."),
     ] = None,
+    on: WhichOn = On.LOCAL,
+    kube_context: Context = None,
+    namespace: Namespace = None,
     plain: Annotated[
         bool, typer.Option("--plain", help="Report each run's progress as plain lines, too.")
     ] = False,
@@ -307,6 +310,9 @@ def compare(
             out=out,
             origin=origin,
             resume=resume,
+            on=on,
+            context=kube_context,
+            namespace=namespace,
             as_json=as_json,
             dry_run=dry_run,
             plain=plain,

@@ -16,14 +16,15 @@ from lbstudy.cli.exit_code import ExitCode
 from lbstudy.cli.failure import UsageError, in_one_line, say
 from lbstudy.cli.files import default_folder
 from lbstudy.cli.interrupts import uninterrupted
-from lbstudy.cli.run import perform, require_different_names
+from lbstudy.cli.on import On
+from lbstudy.cli.run import cluster_choice, perform, require_different_names
 from lbstudy.compare import plan as planning
 from lbstudy.compare.model import ComparedScenario, Comparison
 from lbstudy.compare.plan import Plan, PlannedRun
 from lbstudy.config import Scenario, Setting, load_scenario, load_setting, notes
 from lbstudy.live.view import View
 from lbstudy.result.model import Result
-from lbstudy.run.plan import RunPlan
+from lbstudy.run.plan import ClusterChoice, RunPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,9 @@ class CompareRequest:
     out: Path | None
     origin: Path | None  # --from: make the page again
     resume: Path | None  # run what is missing there
+    on: On
+    context: str | None  # these two only on Kubernetes
+    namespace: str | None
     as_json: bool
     dry_run: bool
     plain: bool
@@ -52,8 +56,9 @@ def compare(request: CompareRequest) -> int:
         ResultFileError, OSError: when runs cannot be read, or the page cannot be written.
         KeyboardInterrupt: interrupted; the page shows the runs that had finished.
     """
+    cluster = cluster_choice(request.on, request.context, request.namespace)
     if request.origin is not None or request.resume is not None:
-        return _again(request)
+        return _again(request, cluster)
     settings = [load_setting(name) for name in request.settings or planning.DEFAULT_SETTINGS]
     scenarios = [load_scenario(name) for name in request.scenarios or planning.DEFAULT_SCENARIOS]
     require_different_names(settings)
@@ -74,10 +79,10 @@ def compare(request: CompareRequest) -> int:
         typer.echo(_as_json(plan) if request.as_json else _as_text(plan, scenarios, folder.path))
         return ExitCode.OK
     folder.create(plan, settings, scenarios)
-    return _carry_out(folder, plan, settings, scenarios, request)
+    return _carry_out(folder, plan, settings, scenarios, cluster, request)
 
 
-def _again(request: CompareRequest) -> int:
+def _again(request: CompareRequest, cluster: ClusterChoice | None) -> int:
     """With the plan of a comparison that is there."""
     if request.origin is not None and request.resume is not None:
         raise UsageError("--from and --resume exclude each other")
@@ -89,7 +94,7 @@ def _again(request: CompareRequest) -> int:
     plan = folder.plan()
     settings, scenarios = folder.settings(plan), folder.scenarios(plan)
     if request.origin is None:
-        return _carry_out(folder, plan, settings, scenarios, request)
+        return _carry_out(folder, plan, settings, scenarios, cluster, request)
     results = {run.folder: found for run in plan.runs if (found := folder.result(run)) is not None}
     return _conclude(folder, plan, scenarios, results, request)
 
@@ -99,6 +104,7 @@ def _carry_out(
     plan: Plan,
     settings: Sequence[Setting],
     scenarios: Sequence[Scenario],
+    cluster: ClusterChoice | None,
     request: CompareRequest,
 ) -> int:
     results: dict[str, Result] = {}
@@ -107,7 +113,7 @@ def _carry_out(
             found = folder.result(run)
             if found is None:
                 _announce(plan, number, scenarios)
-                found = _run(folder, run, settings, scenarios, request)
+                found = _run(folder, run, settings, scenarios, cluster, request)
             if found is not None:
                 results[run.folder] = found
     except KeyboardInterrupt:
@@ -125,6 +131,7 @@ def _run(
     run: PlannedRun,
     settings: Sequence[Setting],
     scenarios: Sequence[Scenario],
+    cluster: ClusterChoice | None,
     request: CompareRequest,
 ) -> Result | None:
     """One run; None when it failed, which is noted, and is no reason to leave out the others."""
@@ -137,6 +144,7 @@ def _run(
         run_id=f"{datetime.now().astimezone():%Y%m%d-%H%M%S}-{Path(run.folder).name}-{secrets.token_hex(3)}",
         seed=run.seed,
         command=request.command,
+        cluster=cluster,
     )
     try:
         return perform(plan, own, _view(plain=request.plain))

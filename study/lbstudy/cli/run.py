@@ -51,7 +51,11 @@ def run_scenario(request: Request) -> int:
         ConfigError, UsageError: for files and options that cannot be used.
         PlatformError, StoreError, OSError: for what went wrong in the run.
     """
-    cluster = _cluster(request)
+    cluster = cluster_choice(request.on, request.context, request.namespace)
+    if cluster is not None and request.otlp is not None:
+        raise UsageError(
+            "--otlp does not go with --on kubernetes: the pods send to the cluster's own Collector"
+        )
     # Of a cluster's pods the cluster's own Collector gets everything.
     collector = None if cluster else find_collector(request.otlp, refused=request.no_otlp)
     plan = _plan(request, collector, cluster)
@@ -66,16 +70,13 @@ def run_scenario(request: Request) -> int:
     return _carry_out(plan, request)
 
 
-def _cluster(request: Request) -> ClusterChoice | None:
-    if request.on is On.LOCAL:
-        if request.context is not None or request.namespace is not None:
+def cluster_choice(on: On, context: str | None, namespace: str | None) -> ClusterChoice | None:
+    """The cluster that the options name; None for this machine. Raises UsageError."""
+    if on is On.LOCAL:
+        if context is not None or namespace is not None:
             raise UsageError("--context and --namespace go with --on kubernetes")
         return None
-    if request.otlp is not None:
-        raise UsageError(
-            "--otlp does not go with --on kubernetes: the pods send to the cluster's own Collector"
-        )
-    return ClusterChoice(request.context, request.namespace or DEFAULT_NAMESPACE)
+    return ClusterChoice(context, namespace or DEFAULT_NAMESPACE)
 
 
 def _plan(request: Request, collector: Collector | None, cluster: ClusterChoice | None) -> RunPlan:

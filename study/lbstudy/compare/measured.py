@@ -9,8 +9,6 @@ from lbstudy.result.model import Change, Delay, Price, SettingResult
 
 FAILED: Final = "failed."
 """Figures of failed RPCs are named ``failed.<kind of change>``."""
-FAULT: Final = "fault"
-"""The kind of a timeline's event with which a fault begins."""
 
 Values = Callable[[SettingResult], list[Amount]]
 
@@ -61,7 +59,7 @@ def _amount(delay: Delay) -> Amount:
 def _failures(result: SettingResult) -> list[tuple[str, float]]:
     """Kind and failed RPCs of each change, until the next one; faults are changes, too."""
     changes = result.adaptability.changes
-    faults = [(event.at, event.label) for event in result.timeline.events if event.kind == FAULT]
+    faults = [(fault.start, fault.label) for fault in result.faults]
     if not faults:
         return [(_kind(change), change.failed) for change in changes]
     starts = sorted([*((change.at, _kind(change)) for change in changes), *faults])

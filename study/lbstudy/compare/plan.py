@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from lbstudy.config import Scenario, Setting
 from lbstudy.result.model import Part
 
-DEFAULT_SETTINGS: Final = ("stock", "max-age")
+DEFAULT_SETTINGS: Final = ("stock", "max-age", "push")
 """In the order in which the page shows them; the first one is what the others are held against."""
 DEFAULT_SCENARIOS: Final = ("compare",)
 DEFAULT_REPEAT: Final = 4
