@@ -116,6 +116,7 @@ def lane(
     updates: Sequence[Update] = (),
     transitions: Sequence[Transition] = (),
     usage: Sequence[tuple[float, str, float, float, float]] = (),
+    client_usage: Sequence[tuple[float, float]] | None = None,  # at, cores; of one client pod
     client_tallies: Sequence[ClientTally] = (),
     server_tallies: Sequence[ServerTally] = (),
     lookups: Sequence[DnsLookup] = (),
@@ -127,7 +128,6 @@ def lane(
     index = {name: i for i, name in enumerate(servers)}
     rows = sorted(rpcs, key=lambda rpc: rpc.due if rpc.sent is None else rpc.sent)
     sent = np.array([rpc.due if rpc.sent is None else rpc.sent for rpc in rows], dtype=np.float64)
-    samples = list(usage)
     return Lane(
         setting=setting,
         end=end,
@@ -154,17 +154,24 @@ def lane(
         ),
         updates=tuple(sorted(updates, key=lambda found: found.ended)),
         transitions=tuple(transitions),
-        usage=UsageTable(
-            at=np.array([row[0] for row in samples], dtype=np.float64),
-            server=np.array([index[row[1]] for row in samples], dtype=np.int32),
-            cpu=np.array([row[2] for row in samples], dtype=np.float64),
-            memory=np.array([row[3] for row in samples], dtype=np.float64),
-            active=np.zeros(len(samples)),
-            inactivity_age=np.array([row[4] for row in samples], dtype=np.float64),
-        ),
+        usage=_usage(usage, index),
+        client_usage=None
+        if client_usage is None
+        else _usage([sample(at, "client", cpu=cores) for at, cores in client_usage], {"client": 0}),
         client_tallies=tuple(client_tallies),
         server_tallies=tuple(server_tallies),
         lookups=tuple(lookups),
         faults=tuple(faults),
         span_refs={row: SpanRef(f"{row + 1:032x}", f"{row + 1:016x}") for row in range(len(rows))},
+    )
+
+
+def _usage(samples: Sequence[tuple[float, str, float, float, float]], index: dict[str, int]) -> UsageTable:
+    return UsageTable(
+        at=np.array([row[0] for row in samples], dtype=np.float64),
+        server=np.array([index[row[1]] for row in samples], dtype=np.int32),
+        cpu=np.array([row[2] for row in samples], dtype=np.float64),
+        memory=np.array([row[3] for row in samples], dtype=np.float64),
+        active=np.zeros(len(samples)),
+        inactivity_age=np.array([row[4] for row in samples], dtype=np.float64),
     )

@@ -33,6 +33,16 @@ _RUN_HELP = (
     " and logs/; while the run lasts, the folder's name ends in .partial."
 )
 
+_COMPARE_HELP = (
+    "Compare settings: run scenarios under all of them, several times, and write one page that says which to"
+    " use.\n\n"
+    "For each setting: how soon new servers are found, what is lost meanwhile, and what it costs, each with"
+    " its interval; no difference is claimed that the runs do not show. It takes minutes: --dry-run tells how"
+    " many.\n\n"
+    "The folder gets compare.html, comparison.json and the folders of all runs. Ctrl-C keeps what has"
+    " finished."
+)
+
 
 def _epilog(*examples: str, after: str = "") -> str:
     """Write examples below a command's help."""
@@ -46,6 +56,7 @@ app = typer.Typer(
     epilog=_epilog(
         "lbstudy run                         80 s, two settings side by side",
         "lbstudy run quick --setting stock   a first look, in a quarter of a minute",
+        "lbstudy compare                     which settings to use: all of them, several times",
         "lbstudy report runs/…               the report again, from a stored run",
         after=EXIT_CODES,
     ),
@@ -193,6 +204,116 @@ def run(
             on=on,
             context=kube_context,
             namespace=namespace,
+            dry_run=dry_run,
+            plain=plain,
+            command=str(context.obj),
+        )
+    )
+
+
+@app.command(
+    help=_COMPARE_HELP,
+    epilog=_epilog(
+        "lbstudy compare",
+        "lbstudy compare --dry-run",
+        "lbstudy compare --setting stock --setting ./mine.toml --repeat 8",
+        "lbstudy compare --resume runs/20261123-150000-compare",
+        "lbstudy compare --from runs/20261123-150000-compare --json | jq .headline",
+        after=EXIT_CODES,
+    ),
+)
+def compare(
+    context: typer.Context,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--setting",
+            "-s",
+            metavar="NAME|FILE",
+            help="A built-in setting's name or the path of a setting file; the first one is what the others"
+            " are held against. Without any: all that tell something apart.",
+            autocompletion=complete_setting,
+        ),
+    ] = None,
+    scenario: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--scenario",
+            metavar="NAME|FILE",
+            help="A built-in scenario's name or the path of a scenario file; by default compare.",
+            autocompletion=complete_scenario,
+        ),
+    ] = None,
+    repeat: Annotated[
+        int,
+        typer.Option(
+            "--repeat",
+            min=1,
+            max=100,
+            help="How often each is run, each time with another seed and at another phase. Below 4 nothing"
+            " can be told apart; from 6 on the intervals have 95 %.",
+        ),
+    ] = 4,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, max=2**31 - 1, help="The first run's seed; the next has the next.")
+    ] = 0,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="DIR",
+            help="The comparison's folder, new or empty; by default runs/<time>-compare.",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+    *,
+    side_by_side: Annotated[
+        int | None,
+        typer.Option(
+            "--side-by-side",
+            min=1,
+            max=100,
+            metavar="N",
+            help="How many settings run at the same time; by default as many as the cores carry.",
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done, and how long it takes; do nothing.")
+    ] = False,
+    origin: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="DIR", help="Make the page again, from the runs that are there."),
+    ] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option("--resume", metavar="DIR", help="Run what an interrupted comparison still lacks."),
+    ] = None,
+    on: WhichOn = On.LOCAL,
+    kube_context: Context = None,
+    namespace: Namespace = None,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="Report each run's progress as plain lines, too.")
+    ] = False,
+) -> int:
+    """Compare settings; its help is ``_COMPARE_HELP``."""
+    from lbstudy.cli.compare import CompareRequest
+    from lbstudy.cli.compare import compare as compare_settings
+
+    return compare_settings(
+        CompareRequest(
+            settings=setting or [],
+            scenarios=scenario or [],
+            repeat=repeat,
+            seed=seed,
+            side_by_side=side_by_side,
+            out=out,
+            origin=origin,
+            resume=resume,
+            on=on,
+            context=kube_context,
+            namespace=namespace,
+            as_json=as_json,
             dry_run=dry_run,
             plain=plain,
             command=str(context.obj),

@@ -54,6 +54,12 @@ def explain(error: BaseException) -> int:
     return code
 
 
+def in_one_line(error: BaseException) -> str:
+    """What went wrong, for a command that goes on all the same."""
+    line, _ = _line(_innermost(error))
+    return line or f"a defect in lbstudy: {error!r}"
+
+
 def _line(error: BaseException) -> tuple[str | None, ExitCode]:
     if isinstance(error, (ConfigError, StackVariableError, UsageError)):
         return str(error), ExitCode.USAGE

@@ -16,8 +16,10 @@ from lbstudy.cli.files import RunFolder, default_folder
 from lbstudy.cli.interrupts import uninterrupted
 from lbstudy.cli.on import DEFAULT_NAMESPACE, On
 from lbstudy.cli.plan_text import plan_as_json, plan_as_text
-from lbstudy.config import Setting, load_scenario, load_setting, notes
+from lbstudy.config import load_scenario, load_setting, notes
+from lbstudy.config.base import Document
 from lbstudy.live.view import View
+from lbstudy.result.model import Result
 from lbstudy.run.plan import ClusterChoice, Collector, RunPlan
 
 DEFAULT_SETTINGS = ("stock", "max-age")
@@ -49,7 +51,11 @@ def run_scenario(request: Request) -> int:
         ConfigError, UsageError: for files and options that cannot be used.
         PlatformError, StoreError, OSError: for what went wrong in the run.
     """
-    cluster = _cluster(request)
+    cluster = cluster_choice(request.on, request.context, request.namespace)
+    if cluster is not None and request.otlp is not None:
+        raise UsageError(
+            "--otlp does not go with --on kubernetes: the pods send to the cluster's own Collector"
+        )
     # Of a cluster's pods the cluster's own Collector gets everything.
     collector = None if cluster else find_collector(request.otlp, refused=request.no_otlp)
     plan = _plan(request, collector, cluster)
@@ -64,22 +70,19 @@ def run_scenario(request: Request) -> int:
     return _carry_out(plan, request)
 
 
-def _cluster(request: Request) -> ClusterChoice | None:
-    if request.on is On.LOCAL:
-        if request.context is not None or request.namespace is not None:
+def cluster_choice(on: On, context: str | None, namespace: str | None) -> ClusterChoice | None:
+    """The cluster that the options name; None for this machine. Raises UsageError."""
+    if on is On.LOCAL:
+        if context is not None or namespace is not None:
             raise UsageError("--context and --namespace go with --on kubernetes")
         return None
-    if request.otlp is not None:
-        raise UsageError(
-            "--otlp does not go with --on kubernetes: the pods send to the cluster's own Collector"
-        )
-    return ClusterChoice(request.context, request.namespace or DEFAULT_NAMESPACE)
+    return ClusterChoice(context, namespace or DEFAULT_NAMESPACE)
 
 
 def _plan(request: Request, collector: Collector | None, cluster: ClusterChoice | None) -> RunPlan:
     scenario = load_scenario(request.scenario)
     settings = [load_setting(name) for name in request.settings or DEFAULT_SETTINGS]
-    _require_different_names(settings)
+    require_different_names(settings)
     folder = request.out or default_folder(scenario.name, datetime.now().astimezone())
     return RunPlan(
         scenario=scenario,
@@ -93,24 +96,40 @@ def _plan(request: Request, collector: Collector | None, cluster: ClusterChoice 
     )
 
 
-def _require_different_names(settings: Sequence[Setting]) -> None:
-    seen: dict[str, Setting] = {}
-    for setting in settings:
-        if setting.name in seen:
+def require_different_names(documents: Sequence[Document]) -> None:
+    """Raise UsageError when two settings, or two scenarios, of a command have the same name."""
+    seen: dict[str, Document] = {}
+    for document in documents:
+        if document.name in seen:
+            kind = type(document).__name__.lower()
             raise UsageError(
-                f"{setting.path}: name: expected a name that no other setting of this run has,"
-                f" found {setting.name}, as in {seen[setting.name].path}"
+                f"{document.path}: name: expected a name that no other {kind} of this run has,"
+                f" found {document.name}, as in {seen[document.name].path}"
             )
-        seen[setting.name] = setting
+        seen[document.name] = document
 
 
 def _carry_out(plan: RunPlan, request: Request) -> int:
-    view = _view(request)
     folder = RunFolder(plan.run_dir)
+    result = perform(plan, folder, _view(request))
+    # Only here: this brings in the renderers.
+    from lbstudy.cli.results import exit_code, print_result  # noqa: PLC0415
+
+    print_result(result, folder.path, as_json=request.as_json)
+    return exit_code(result)
+
+
+def perform(plan: RunPlan, folder: RunFolder, view: View) -> Result:
+    """Run as planned, and leave the run's folder with its report.
+
+    Raises:
+        UsageError: when the folder is taken.
+        PlatformError, StoreError, OSError: for what went wrong in the run.
+    """
     folder.create()
     try:
         # Only here: these bring in gRPC, DuckDB and SciPy.
-        from lbstudy.cli.results import exit_code, print_result, write_results  # noqa: PLC0415
+        from lbstudy.cli.results import write_results  # noqa: PLC0415
         from lbstudy.run.study import run_study  # noqa: PLC0415
 
         result = run_study(replace(plan, run_dir=folder.partial), view)
@@ -122,8 +141,7 @@ def _carry_out(plan: RunPlan, request: Request) -> int:
             if folder.abandon():
                 say(f"what was recorded until then is in {folder.partial}")
         raise
-    print_result(result, folder.path, as_json=request.as_json)
-    return exit_code(result)
+    return result
 
 
 def _view(request: Request) -> View:

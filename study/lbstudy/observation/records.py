@@ -224,6 +224,7 @@ class Lane:
     lookups: tuple[DnsLookup, ...] = ()
     faults: tuple[FaultPeriod, ...] = ()  # ordered by ``began``
     span_refs: dict[int, SpanRef] = field(default_factory=dict)  # of the RPC rows that a report links to
+    client_usage: UsageTable | None = None  # of the client pods; ``server`` counts them; None: not known
     forwarded: Forwarded | None = None  # of the whole run; None where nothing was to be forwarded
     metered: Mapping[tuple[str, str], int] | None = None
     """(server pod or "", code) → RPCs, by the client's rpc.client.call.duration; None: it has none."""

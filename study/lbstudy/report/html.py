@@ -78,9 +78,8 @@ class SettingView:
 
 def render_html(result: Result) -> str:
     """The report as one HTML document; its text is UTF-8 and everything from outside is escaped."""
-    style = _style()
     return (
-        _environment()
+        environment()
         .get_template("report.html")
         .render(
             result=result,
@@ -91,8 +90,8 @@ def render_html(result: Result) -> str:
                 "removed": waterfall.axis(waterfall.removed_scale(result.settings)),
             },
             definitions=svg.join([marks.definitions(), texture.definitions()]),
-            style=Markup(style),  # noqa: S704  # our own file, in which there is no "<"
-            style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
+            style=style(),
+            style_hash=style_hash(),
             waits=[
                 (what, waterfall.WAIT_CLASS[what], MEANING[what])
                 for what in waterfall.waited_for(result.settings)
@@ -181,13 +180,22 @@ def _data(result: Result) -> str:
 
 
 @cache
-def _style() -> str:
-    return resources.files("lbstudy.report").joinpath("style.css").read_text(encoding="utf-8")
+def style() -> Markup:
+    """The style sheet of all pages."""
+    text = resources.files("lbstudy.report").joinpath("style.css").read_text(encoding="utf-8")
+    return Markup(text)  # noqa: S704  # our own file, in which there is no "<"
 
 
 @cache
-def _environment() -> Environment:
-    environment = Environment(
+def style_hash() -> str:
+    """By which a page's own policy allows its style sheet and no other."""
+    return base64.b64encode(hashlib.sha256(style().encode()).digest()).decode()
+
+
+@cache
+def environment() -> Environment:
+    """What the templates are rendered with: everything is escaped, an unknown name is an error."""
+    made = Environment(
         loader=PackageLoader("lbstudy.report"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -197,7 +205,7 @@ def _environment() -> Environment:
     for name in (
         "seconds stage delay instant count percent rate index p_value cores memory tick".split()  # noqa: SIM905
     ):
-        environment.filters[name] = getattr(figures, name)
-    environment.filters["where_it_went"] = in_words
-    environment.filters["waits"] = of_one
-    return environment
+        made.filters[name] = getattr(figures, name)
+    made.filters["where_it_went"] = in_words
+    made.filters["waits"] = of_one
+    return made

@@ -7,6 +7,7 @@ from lbstudy.measures.faults import faults
 from lbstudy.measures.latency import latency
 from lbstudy.measures.ledger import ledger
 from lbstudy.measures.phases import phases
+from lbstudy.measures.price import price
 from lbstudy.measures.timeline import timeline
 from lbstudy.measures.utilisation import utilisation
 from lbstudy.observation.records import Lane
@@ -46,5 +47,6 @@ def setting_result(lane: Lane, info: SettingInfo) -> SettingResult:
         adaptability=adaptability(lane),
         utilisation=utilisation(lane),
         faults=faults(lane),
+        price=price(lane),
         ledger=ledger(lane),
     )

@@ -428,6 +428,20 @@ class Fault(Part):
     unanswered: Group = Field(description="those that no server answered")
 
 
+# --- the price ------------------------------------------------------------------------------------
+
+
+class Price(Part):
+    """What a setting costs, of the load's time."""
+
+    connections: int = Field(description="connections that the clients made under load")
+    connections_rate: float | None = Field(description="connections per client and minute")
+    dns_queries: int = Field(description="queries that the DNS server counted under load")
+    dns_rate: float | None = Field(description="DNS queries per client and minute")
+    client_cpu: float | None = Field(description="CPU s of the client's process per RPC sent")
+    server_cpu: float | None = Field(description="CPU s of all servers together per RPC sent")
+
+
 # --- the ledger -----------------------------------------------------------------------------------
 
 
@@ -474,6 +488,7 @@ class SettingResult(Part):
     adaptability: Adaptability
     utilisation: Utilisation
     faults: list[Fault] = Field(default_factory=list, description="in the order in which they began")
+    price: Price | None = Field(default=None, description="None in a result of before it was measured")
     ledger: Ledger
 
 

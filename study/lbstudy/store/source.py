@@ -133,6 +133,9 @@ class StoreSource(Source):
             lookups=self._lookups(setting.deployment),
             faults=read_faults(changes),
             span_refs=span_refs(self._store, rpcs),
+            client_usage=usage_table(
+                self._store, setting.name, self._zero, sorted({pod for pod, _ in clients})
+            ),
             forwarded=read_forwarded(self._store),
             metered=metered(self._store, setting.name),
         )

@@ -1,0 +1,49 @@
+"""A comparison's figures as text, the same in words, on the page and on the terminal."""
+
+from collections.abc import Sequence
+
+from lbstudy.compare.model import Amount, Estimate, Figure
+from lbstudy.report import figures
+
+
+def amount(figure: Figure, value: Amount) -> str:
+    """A value with its unit, as ``1.2 s``; ``> 20.0 s`` where more is all that is known."""
+    return f"> {_number(figure, value.value)}" if value.more else _number(figure, value.value)
+
+
+def median(figure: Figure, estimate: Estimate | None) -> str:
+    """The median alone."""
+    return figures.NONE if estimate is None else amount(figure, estimate.median)
+
+
+def interval(figure: Figure, estimate: Estimate | None) -> str:
+    """The interval alone, as ``0.9 s to 1.4 s``; empty where there is none to tell."""
+    if estimate is None or estimate.units < 2:
+        return ""
+    low, high = amount(figure, estimate.low), amount(figure, estimate.high)
+    return low if low == high else f"{low} to {high}"
+
+
+def both(figure: Figure, estimate: Estimate | None) -> str:
+    """The median, and its interval in brackets where it is another text."""
+    middle, around = median(figure, estimate), interval(figure, estimate)
+    return middle if around in {"", middle} else f"{middle} ({around})"
+
+
+def names(found: Sequence[str], *, conjunction: str = "and") -> str:
+    """Names in a row: ``a, b and c``."""
+    if len(found) < 2:
+        return "".join(found)
+    return f"{', '.join(found[:-1])} {conjunction} {found[-1]}"
+
+
+def _number(figure: Figure, value: float) -> str:
+    match figure.unit:
+        case "s":
+            return figures.seconds(value)
+        case "ratio":
+            return f"{value * 100:.0f} %"
+        case "RPCs":
+            return f"{value:,.0f}"
+        case _:
+            return f"{value:,.1f}"

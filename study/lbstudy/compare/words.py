@@ -1,0 +1,190 @@
+"""What a comparison says, in words. Nothing is measured here, and no difference told that is not shown.
+
+Everything follows from ``build.is_better``: one setting is better than another in a figure where their
+intervals do not overlap, and their medians lie far enough apart to matter.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from lbstudy.compare import interval, text
+from lbstudy.compare.advice import FOR_WHOM
+from lbstudy.compare.measured import FAILED
+from lbstudy.compare.model import Cell, ComparedSetting, Estimate, Figure, Kind, Measured, Standing
+from lbstudy.compare.plan import Plan
+from lbstudy.result.model import SettingResult
+
+_MOST_NAMED = 4
+
+
+def settings(
+    plan: Plan, figures: Sequence[Figure], cells: Sequence[Cell], known: Mapping[str, SettingResult]
+) -> list[ComparedSetting]:
+    """Each setting held against the first one, and against all others."""
+    return [_setting(plan, figures, cells, name, known.get(name)) for name in plan.settings]
+
+
+def verdict(
+    plan: Plan, figures: Sequence[Figure], cells: Sequence[Cell], compared: Sequence[ComparedSetting]
+) -> tuple[str, list[str]]:
+    """A headline, and a point for each figure of each scenario."""
+    if not any(cell.runs for cell in cells):
+        return "Nothing was measured.", []
+    points = []
+    for scenario in plan.scenarios:
+        of_scenario = {cell.setting: cell for cell in cells if cell.scenario == scenario}
+        prefix = f"{scenario}: " if len(plan.scenarios) > 1 else ""
+        for place, figure in enumerate(figures):
+            told = {name: cell.figures[place] for name, cell in of_scenario.items()}
+            if any(one.estimate is not None for one in told.values()):
+                points.append(f"{prefix}{_point(figure, told)}")
+    return f"{_found(figures, cells)} {_lost(plan, figures, cells)}{_unbeaten(compared)}", points
+
+
+# --- the headline ---------------------------------------------------------------------------------
+
+
+def _found(figures: Sequence[Figure], cells: Sequence[Cell]) -> str:
+    """How soon new servers get requests, in the first scenario that adds any."""
+    place = next((i for i, figure in enumerate(figures) if figure.key == "discovery"), None)
+    scenario = next((c.scenario for c in cells if place is not None and c.figures[place].estimate), None)
+    if place is None or scenario is None:
+        return "No server was added."
+    figure = figures[place]
+    told = {c.setting: c.figures[place] for c in cells if c.scenario == scenario}
+    known = {name: one.estimate for name, one in told.items() if one.estimate is not None}
+    never = [name for name, one in known.items() if one.median.more]
+    best = [name for name, one in told.items() if one.standing is Standing.BEST]
+    if not best:
+        middle = sorted((one for one in known.values()), key=lambda one: one.median.value)
+        least, most = text.median(figure, middle[0]), text.median(figure, middle[-1])
+        span = least if least == most else f"{least} to {most}"
+        return f"No setting was shown to find new servers sooner than another ({span})."
+    best.sort(key=lambda name: known[name].median.value)
+    times = [text.median(figure, known[name]) for name in best]
+    after = times[0] if times[0] == times[-1] else f"{times[0]} to {times[-1]}"
+    clause = f"New servers get requests soonest with {_list(best)} (after {after})"
+    if never:
+        watched = text.median(figure, known[never[0]]).removeprefix("> ")
+        clause += f"; with {_list(never)} they got none within the {watched} for which they were watched"
+    return f"{clause}."
+
+
+def _lost(plan: Plan, figures: Sequence[Figure], cells: Sequence[Cell]) -> str:
+    """Which settings lose the fewest requests, whatever happens to the servers."""
+    places = [place for place, figure in enumerate(figures) if figure.key.startswith(FAILED)]
+    standings = {
+        name: {cell.figures[place].standing for cell in cells if cell.setting == name for place in places}
+        for name in plan.settings
+    }
+    best = [name for name, all_ in standings.items() if Standing.BEST in all_ and Standing.WORSE not in all_]
+    if best:
+        return f"The fewest requests are lost with {_list(best)}."
+    if any(Standing.WORSE in all_ for all_ in standings.values()):
+        return "Which setting loses the fewest requests depends on what happens to the servers."
+    return "No setting was shown to lose fewer requests than another."
+
+
+def _unbeaten(compared: Sequence[ComparedSetting]) -> str:
+    unbeaten = [one.name for one in compared if not one.is_beaten_by]
+    if len(unbeaten) == len(compared):
+        return ""
+    return f" Nothing compared here did better than {_list(unbeaten)}, all in all; what each costs is below."
+
+
+# --- a figure -------------------------------------------------------------------------------------
+
+
+def _point(figure: Figure, told: Mapping[str, Measured]) -> str:
+    """As ``Requests lost …: least with a 0; more with c 12 (8 to 15); not told apart: d 1 (0 to 9)``."""
+    known = {name: one for name, one in told.items() if one.estimate is not None}
+    ordered = sorted(known, key=lambda name: _rank(known[name].estimate))
+    best = [name for name in ordered if known[name].standing is Standing.BEST]
+    worse = [name for name in ordered if known[name].standing is Standing.WORSE]
+    rest = [name for name in ordered if known[name].standing is Standing.SAME]
+    head = figure.label[0].upper() + figure.label[1:]
+    if not best:
+        fewest = min(one.estimate.units for one in known.values() if one.estimate is not None)
+        why = (
+            "" if fewest >= interval.FEWEST else f" ({interval.FEWEST} {figure.per}s of each would be needed)"
+        )
+        return f"{head}: no difference shown{why}: {_values(figure, known, ordered)}."
+    clauses = [f"least with {_values(figure, known, best)}", f"more with {_values(figure, known, worse)}"]
+    if rest:
+        clauses.append(f"not told apart: {_values(figure, known, rest)}")
+    return f"{head}: {'; '.join(clauses)}."
+
+
+def _values(figure: Figure, told: Mapping[str, Measured], names: Sequence[str]) -> str:
+    """Names with their figures; those with the same text share it."""
+    shared: dict[str, list[str]] = {}
+    for name in names:
+        shared.setdefault(text.both(figure, told[name].estimate), []).append(name)
+    return ", ".join(f"{text.names(alike)} {value}" for value, alike in shared.items())
+
+
+def _rank(estimate: Estimate | None) -> tuple[bool, float]:
+    assert estimate is not None
+    return estimate.median.more, estimate.median.value
+
+
+# --- a setting ------------------------------------------------------------------------------------
+
+
+def _setting(
+    plan: Plan,
+    figures: Sequence[Figure],
+    cells: Sequence[Cell],
+    name: str,
+    known: SettingResult | None,
+) -> ComparedSetting:
+    first = plan.settings[0]
+    own = {cell.scenario: cell for cell in cells if cell.setting == name}
+    base = {cell.scenario: cell for cell in cells if cell.setting == first}
+    lists: dict[str, list[str]] = {"better": [], "worse": [], "alike": [], "price": []}
+    for scenario in plan.scenarios if name != first else []:
+        suffix = f" ({scenario})" if len(plan.scenarios) > 1 else ""
+        for place, figure in enumerate(figures):
+            mine, theirs = own[scenario].figures[place], base[scenario].figures[place]
+            if mine.estimate is None or theirs.estimate is None:
+                continue
+            is_better, is_worse = name in theirs.worse_than, first in mine.worse_than
+            words = (
+                f"{figure.label}{suffix}: {text.median(figure, mine.estimate)}"
+                f" against {text.median(figure, theirs.estimate)}"
+            )
+            if figure.kind is Kind.PRICE:
+                if is_better or is_worse:
+                    lists["price"].append(words)
+            elif is_better or is_worse:
+                lists["better" if is_better else "worse"].append(words)
+            else:
+                lists["alike"].append(f"{figure.label}{suffix}")
+    return ComparedSetting(
+        name=name,
+        description=known.description if known else "",
+        options=known.options if known else {},
+        for_whom=FOR_WHOM.get(name, ""),
+        is_beaten_by=[other for other in plan.settings if _beats(figures, cells, other, name)],
+        **lists,
+    )
+
+
+def _beats(figures: Sequence[Figure], cells: Sequence[Cell], one: str, other: str) -> bool:
+    """Whether one is better than the other in some figure and worse in none, prices aside."""
+    benefits = [place for place, figure in enumerate(figures) if figure.kind is Kind.BENEFIT]
+
+    def somewhere(better: str, worse: str) -> bool:
+        return any(
+            better in cell.figures[place].worse_than
+            for cell in cells
+            if cell.setting == worse
+            for place in benefits
+        )
+
+    return somewhere(one, other) and not somewhere(other, one)
+
+
+def _list(found: Sequence[str]) -> str:
+    if len(found) <= _MOST_NAMED:
+        return text.names(found)
+    return f"{', '.join(found[:_MOST_NAMED])} and {len(found) - _MOST_NAMED} more"

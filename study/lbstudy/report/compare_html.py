@@ -1,0 +1,143 @@
+"""A comparison as one offline HTML page; its links lead to the runs' reports in the folder beside it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from lbstudy.compare import text
+from lbstudy.compare.interval import FEWEST
+from lbstudy.compare.model import (
+    Cell,
+    ComparedScenario,
+    ComparedSetting,
+    Comparison,
+    Figure,
+    Kind,
+    Measured,
+    Standing,
+)
+from lbstudy.report import figures
+from lbstudy.report.charts import forest, marks
+from lbstudy.report.html import environment, style, style_hash
+from lbstudy.report.waits import in_words
+
+_CLASS = {Standing.BEST: "good", Standing.WORSE: "bad", Standing.SAME: ""}
+_WORD = {Standing.BEST: "✓ best", Standing.WORSE: "✗ worse", Standing.SAME: "not told apart"}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One figure of one setting, as a cell of the matrix."""
+
+    median: str
+    interval: str
+    word: str
+    note: str
+    class_: str
+    link: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One setting in one scenario."""
+
+    setting: ComparedSetting
+    cell: Cell
+    entries: list[Entry]
+    waits: str
+
+
+@dataclass(frozen=True, slots=True)
+class Forest:
+    """One figure of all settings, drawn."""
+
+    figure: Figure
+    rows: list[tuple[str, Markup, str, str]]  # setting, bar, value, class
+    axis: Markup
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """One scenario."""
+
+    scenario: ComparedScenario
+    figures: list[Figure]  # of which there is something
+    rows: list[Row]
+    forests: list[Forest]
+
+
+def render_comparison(comparison: Comparison) -> str:
+    """The page as one HTML document; its text is UTF-8 and everything from outside is escaped."""
+    late = [one.lateness_p99 for one in comparison.outcomes if one.lateness_p99 is not None]
+    return (
+        environment()
+        .get_template("compare.html")
+        .render(
+            comparison=comparison,
+            matrices=[_matrix(comparison, scenario) for scenario in comparison.scenarios],
+            prices=Kind.PRICE,
+            first=comparison.plan.settings[0],
+            late=figures.seconds(max(late, default=None)),
+            done=sum(outcome.state == "done" for outcome in comparison.outcomes),
+            fewest=FEWEST,
+            definitions=marks.definitions(),
+            style=style(),
+            style_hash=style_hash(),
+        )
+    )
+
+
+def _matrix(comparison: Comparison, scenario: ComparedScenario) -> Matrix:
+    cells = [comparison.cell(setting.name, scenario.name) for setting in comparison.settings]
+    places = [
+        place
+        for place in range(len(comparison.figures))
+        if any(cell.figures[place].estimate is not None for cell in cells)
+    ]
+    return Matrix(
+        scenario=scenario,
+        figures=[comparison.figures[place] for place in places],
+        rows=[
+            Row(
+                setting=setting,
+                cell=cell,
+                entries=[_entry(comparison.figures[place], cell, cell.figures[place]) for place in places],
+                waits=in_words(cell.waits) if cell.waits is not None else "",
+            )
+            for setting, cell in zip(comparison.settings, cells, strict=True)
+        ],
+        forests=[_forest(comparison.figures[place], place, cells) for place in places],
+    )
+
+
+def _entry(figure: Figure, cell: Cell, measured: Measured) -> Entry:
+    estimate = measured.estimate
+    note = f"than {text.names(measured.worse_than)}" if measured.standing is Standing.WORSE else ""
+    return Entry(
+        median=text.median(figure, estimate),
+        interval=text.interval(figure, estimate),
+        word="" if estimate is None else _WORD[measured.standing],
+        note=note,
+        class_=_CLASS[measured.standing],
+        link=f"{cell.runs[0]}/report.html" if cell.runs else "",
+    )
+
+
+def _forest(figure: Figure, place: int, cells: Sequence[Cell]) -> Forest:
+    x = forest.scale(figure, [cell.figures[place].estimate for cell in cells])
+    return Forest(
+        figure=figure,
+        rows=[
+            (
+                cell.setting,
+                forest.row(
+                    figure, cell.figures[place].estimate, x, f"is-{cell.figures[place].standing.value}"
+                ),
+                text.median(figure, cell.figures[place].estimate),
+                _CLASS[cell.figures[place].standing],
+            )
+            for cell in cells
+        ],
+        axis=forest.axis(figure, x),
+    )
