@@ -21,11 +21,23 @@ class StartTrouble:
     delay: float = 0.0  # s before it listens
 
 
-def server_args(spec: ServerSpec, address: str, trouble: StartTrouble) -> list[str]:
-    """The arguments of a server pod on an address."""
+NO_TROUBLE = StartTrouble()
+
+
+def server_args(
+    spec: ServerSpec, address: str, trouble: StartTrouble = NO_TROUBLE, control: str = ""
+) -> list[str]:
+    """The arguments of a server pod.
+
+    Args:
+        spec: of the server.
+        address: on which it listens.
+        trouble: how its start goes wrong.
+        control: the address of its control service, if it has one; by default the same.
+    """
     return [
         *("--address", f"{address}:{PORT}"),
-        *(["--control-address", f"{address}:{CONTROL_PORT}"] if spec.control else []),
+        *(["--control-address", f"{control or address}:{CONTROL_PORT}"] if spec.control else []),
         *(["--report-load"] if spec.report_load else []),
         *(["--start-delay", repr(trouble.delay)] if trouble.delay else []),
         *(["--start-crash"] if trouble.crashes else []),
