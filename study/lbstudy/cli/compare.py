@@ -16,8 +16,8 @@ from lbstudy.cli.exit_code import ExitCode
 from lbstudy.cli.failure import UsageError, in_one_line, say
 from lbstudy.cli.files import default_folder
 from lbstudy.cli.interrupts import uninterrupted
-from lbstudy.cli.on import On
-from lbstudy.cli.run import cluster_choice, perform, require_different_names
+from lbstudy.cli.on import On, choose
+from lbstudy.cli.run import perform, require_different_names
 from lbstudy.compare import plan as planning
 from lbstudy.compare.model import ComparedScenario, Comparison
 from lbstudy.compare.plan import Plan, PlannedRun
@@ -56,7 +56,7 @@ def compare(request: CompareRequest) -> int:
         ResultFileError, OSError: when runs cannot be read, or the page cannot be written.
         KeyboardInterrupt: interrupted; the page shows the runs that had finished.
     """
-    cluster = cluster_choice(request.on, request.context, request.namespace)
+    cluster = choose(request.on, request.context, request.namespace)
     if request.origin is not None or request.resume is not None:
         return _again(request, cluster)
     settings = [load_setting(name) for name in request.settings or planning.DEFAULT_SETTINGS]

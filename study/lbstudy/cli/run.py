@@ -14,12 +14,12 @@ from lbstudy.cli.exit_code import ExitCode
 from lbstudy.cli.failure import UsageError, say
 from lbstudy.cli.files import RunFolder, default_folder
 from lbstudy.cli.interrupts import uninterrupted
-from lbstudy.cli.on import DEFAULT_NAMESPACE, On
 from lbstudy.cli.plan_text import plan_as_json, plan_as_text
 from lbstudy.config import load_scenario, load_setting, notes
 from lbstudy.config.base import Document
 from lbstudy.live.view import View
 from lbstudy.result.model import Result
+from lbstudy.run.obstacles import obstacles
 from lbstudy.run.plan import ClusterChoice, Collector, RunPlan
 
 DEFAULT_SETTINGS = ("stock", "max-age")
@@ -36,9 +36,7 @@ class Request:
     as_json: bool
     otlp: str | None  # the Collector's endpoint, as the user gave it
     no_otlp: bool
-    on: On
-    context: str | None  # these two only on Kubernetes
-    namespace: str | None
+    cluster: ClusterChoice | None  # where it runs; None: on this machine
     dry_run: bool
     plain: bool
     command: str  # as the user typed it
@@ -51,14 +49,12 @@ def run_scenario(request: Request) -> int:
         ConfigError, UsageError: for files and options that cannot be used.
         PlatformError, StoreError, OSError: for what went wrong in the run.
     """
-    cluster = cluster_choice(request.on, request.context, request.namespace)
-    if cluster is not None and request.otlp is not None:
-        raise UsageError(
-            "--otlp does not go with --on kubernetes: the pods send to the cluster's own Collector"
-        )
-    # Of a cluster's pods the cluster's own Collector gets everything.
-    collector = None if cluster else find_collector(request.otlp, refused=request.no_otlp)
-    plan = _plan(request, collector, cluster)
+    if request.cluster is not None and request.otlp is not None:
+        raise UsageError("--otlp does not go with --on kubernetes: pods send to the cluster's own Collector")
+    collector = find_collector(request.otlp, refused=request.no_otlp or request.cluster is not None)
+    plan = _plan(request, collector)
+    if obstacle := "; ".join(obstacles(plan)):
+        raise UsageError(obstacle)
     for note in notes(plan.scenario, plan.settings):
         say(f"note: {note}")
     if collector is not None:
@@ -70,16 +66,7 @@ def run_scenario(request: Request) -> int:
     return _carry_out(plan, request)
 
 
-def cluster_choice(on: On, context: str | None, namespace: str | None) -> ClusterChoice | None:
-    """The cluster that the options name; None for this machine. Raises UsageError."""
-    if on is On.LOCAL:
-        if context is not None or namespace is not None:
-            raise UsageError("--context and --namespace go with --on kubernetes")
-        return None
-    return ClusterChoice(context, namespace or DEFAULT_NAMESPACE)
-
-
-def _plan(request: Request, collector: Collector | None, cluster: ClusterChoice | None) -> RunPlan:
+def _plan(request: Request, collector: Collector | None) -> RunPlan:
     scenario = load_scenario(request.scenario)
     settings = [load_setting(name) for name in request.settings or DEFAULT_SETTINGS]
     require_different_names(settings)
@@ -92,7 +79,7 @@ def _plan(request: Request, collector: Collector | None, cluster: ClusterChoice 
         seed=request.seed,
         command=request.command,
         collector=collector,
-        cluster=cluster,
+        cluster=request.cluster,
     )
 
 

@@ -3,7 +3,6 @@
 import asyncio
 import time
 from contextlib import AsyncExitStack, closing
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -66,7 +65,9 @@ async def run_on_cluster(plan: RunPlan, choice: ClusterChoice, view: View) -> No
             gauges.changed(change)
 
         described = await describe_cluster(cluster)
-        platform = KubernetesPlatform(cluster, plan.run_dir, plan.run_id, list(servers), view.stage)
+        platform = KubernetesPlatform(
+            cluster, plan.run_dir, plan.run_id, list(servers), view.stage, plan.seed
+        )
         stack.push_async_callback(platform.aclose)
         changes = ChangeLog(on_change)
         view.stage("starting the observer")
@@ -118,9 +119,13 @@ def _place(described: Described, platform: KubernetesPlatform) -> Place:
 async def _facts(
     plan: RunPlan, platform: KubernetesPlatform, changes: ChangeLog, description: RunDescription
 ) -> RunFacts:
-    """What the run knows, every instant with what the clocks drifted meanwhile in its bound."""
-    drifted = [replace(change, error=change.error + platform.clock_error) for change in changes.seen]
-    return await collect(plan, platform, drifted, description)
+    """What the run knows, with the bounds that are known only now."""
+    provenance = description.provenance
+    machine = provenance.machine | {"watches told": platform.delivery}
+    described = description.model_copy(
+        update={"provenance": provenance.model_copy(update={"machine": machine})}
+    )
+    return await collect(plan, platform, [platform.final(change) for change in changes.seen], described)
 
 
 def _read_back(run_id: str, jaeger: str, prometheus: str, store: Path, collector: str) -> None:

@@ -18,7 +18,7 @@ from lbstudy.platform.kubernetes.services import ready_pod
 _APPLY: Final = "kubectl apply -k k8s"
 _ALLOW: Final = "the Role lbstudy-runner of k8s/ has what is needed"
 _RIGHTS: Final = (
-    ("coordination.k8s.io", "leases", "", ("get", "create", "patch", "delete")),
+    ("coordination.k8s.io", "leases", "", ("get", "list", "watch", "create", "patch", "delete")),
     ("apps", "deployments", "", ("get", "create", "patch", "delete")),
     ("", "services", "", ("get", "create")),
     ("batch", "jobs", "", ("create", "delete")),
@@ -61,9 +61,14 @@ async def needs(cluster: Cluster) -> list[Need]:
 
 async def require(cluster: Cluster) -> None:
     """Raise a PlatformError with what is missing, all of it in one line."""
-    missing = [need for need in await needs(cluster) if not need.is_met]
+    missing: dict[str, list[str]] = {}
+    for need in await needs(cluster):
+        if not need.is_met:
+            missing.setdefault(need.advice, []).append(need.found)
     if missing:
-        told = "; ".join(f"{need.found} ({need.advice})" if need.advice else need.found for need in missing)
+        told = "; ".join(
+            ", ".join(found) + (f" ({advice})" if advice else "") for advice, found in missing.items()
+        )
         raise PlatformError(f"{told}; lbstudy doctor --on kubernetes looks at everything")
 
 

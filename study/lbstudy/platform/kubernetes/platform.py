@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,6 +31,8 @@ from lbstudy.platform.kubernetes import lease, names, objects, wire
 from lbstudy.platform.kubernetes.api import Cluster, api_errors, typed
 from lbstudy.platform.kubernetes.clock import Offset, bound, local_offset, spread
 from lbstudy.platform.kubernetes.clocks import measure
+from lbstudy.platform.kubernetes.delivery import Delivery
+from lbstudy.platform.kubernetes.faults import Injector
 from lbstudy.platform.kubernetes.logs import PodLog
 from lbstudy.platform.kubernetes.objects import Object, Owner
 from lbstudy.platform.kubernetes.observer import program, read_answer
@@ -39,6 +42,11 @@ from lbstudy.platform.kubernetes.watch import Seen, Watch
 
 _NANO: Final = 1_000_000_000
 _OBSERVED_WITHIN: Final = 120.0  # s, for the observer to run
+_LEAVING: Final = frozenset({ChangeKind.TERMINATING, ChangeKind.EXITED})
+_NOT_WATCHED: Final = frozenset(
+    {ChangeKind.PUBLISHED, ChangeKind.UNPUBLISHED, ChangeKind.FAULT, ChangeKind.LIFTED}
+)
+"""What no watch tells: DNS, by the observer, and what this platform does itself."""
 _ENDED_WITHIN: Final = 90.0  # s, for the servers to drain at the end
 
 
@@ -51,6 +59,7 @@ class KubernetesPlatform:
         run_id: the run, the label of all its objects.
         services: the names of the Deployments of servers that there will be.
         tell: is told in a line what was found and done besides.
+        seed: of the run: what is random in a fault is drawn from it.
     """
 
     def __init__(
@@ -60,6 +69,7 @@ class KubernetesPlatform:
         run_id: str,
         services: Sequence[str],
         tell: Callable[[str], None] = lambda _: None,
+        seed: int = 0,
     ) -> None:
         self._cluster = cluster
         self._logs_dir = run_dir.absolute() / "logs"
@@ -74,9 +84,12 @@ class KubernetesPlatform:
         self._client_template: Object = {}
         self._owner: Owner | None = None
         self._made: dict[str, Object] = {}  # Deployments, as they were created
+        self._seed = seed
+        self._injector: Injector | None = None
         self._offset: Offset = local_offset()
         self._offsets: dict[str, Offset] = {}  # by node
         self._clock_error = 0.0
+        self._delivery = Delivery()
         self._measuring: set[asyncio.Task[None]] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._failure: PlatformError | None = None
@@ -141,11 +154,18 @@ class KubernetesPlatform:
             await self._command(deployment, work, ChangeKind.REPLACE, str(manner))
 
     async def inject(self, deployment: str, fault: Fault) -> None:
-        """Begin a fault; raises PlatformError: there is none on this platform yet."""
-        raise PlatformError(f"{deployment}: the platform kubernetes cannot do {fault.kind} yet")
+        """Begin a fault; raises PlatformError when it cannot be."""
+        self._check_running()
+        self._check_made(deployment)
+        assert self._injector is not None
+        await self._injector.inject(deployment, self._pods.of(deployment), fault)
 
     async def lift(self, deployment: str, fault: Fault) -> None:
-        """End a fault; see ``inject``."""
+        """End a fault; one that cannot be ended (a crash) is over by itself. Raises PlatformError."""
+        self._check_running()
+        self._check_made(deployment)
+        assert self._injector is not None
+        await self._injector.lift(deployment, fault)
 
     async def start_client(self, spec: ClientSpec) -> None:
         """Start a client pod; raises PlatformError."""
@@ -195,10 +215,25 @@ class KubernetesPlatform:
         """The time by the pods' clock, s since the Unix epoch."""
         return self._offset.wall(time.monotonic_ns()) / _NANO
 
+    def final(self, change: Change) -> Change:
+        """A change with the bound that is known at the end.
+
+        Added are the clocks' drift, what other nodes' clocks differ, and, for what a watch told, the longest
+        delay with which one told of a change of this program's own.
+        """
+        error = change.error + self._clock_error
+        if change.pod is not None and change.kind not in _NOT_WATCHED:
+            error += self._delivery.largest
+        return replace(change, error=error)
+
     @property
-    def clock_error(self) -> float:
-        """How far off instants may be, beyond their own error, in s: drift, and clocks of other nodes."""
-        return self._clock_error
+    def delivery(self) -> str:
+        """How late the watches told, for people."""
+        delays = sorted(self._delivery.delays)
+        if not delays:
+            return "not measured"
+        median, largest = delays[len(delays) // 2], delays[-1]
+        return f"median {median * 1000:.0f} ms, at most {largest * 1000:.0f} ms ({len(delays)} changes)"
 
     @property
     def clock(self) -> str:
@@ -212,6 +247,8 @@ class KubernetesPlatform:
     async def _start(self) -> None:
         self._server_template = await self._template(names.SERVER_TEMPLATE)
         self._client_template = await self._template(names.CLIENT_TEMPLATE)
+        container = objects.container_name(self._server_template, "server")
+        self._injector = Injector(self._cluster, container, self._seed, self._fault)
         holder = f"{getpass.getuser()}@{socket.gethostname()}"
         self._owner = await lease.acquire(self._cluster, self._run_id, holder, self._tell)
         selector = f"{names.RUN}={self._run_id}"
@@ -223,8 +260,12 @@ class KubernetesPlatform:
             selector,
             self._saw_slices,
         )
+        leases = Watch(
+            self._cluster, ("apis/coordination.k8s.io/v1", "leases"), wire.Lease, selector, self._saw_leases
+        )
         self._tasks = [
-            asyncio.create_task(lease.renew(self._cluster)),
+            asyncio.create_task(lease.renew(self._cluster, self._renewing)),
+            asyncio.create_task(self._guard(leases.run())),
             asyncio.create_task(self._guard(pods.run())),
             asyncio.create_task(self._guard(slices.run())),
         ]
@@ -277,6 +318,13 @@ class KubernetesPlatform:
         receipt = self._receipt(seen)
         self._add(self._pods.see_slices(seen.changed, seen.deleted, receipt, complete=seen.complete))
 
+    def _renewing(self, renewal: str) -> None:
+        self._delivery.sent(renewal, time.monotonic_ns())
+
+    def _saw_leases(self, seen: Seen[wire.Lease]) -> None:
+        for one in seen.changed:
+            self._delivery.told(one.spec.renew_time, seen.at)
+
     def _saw_line(self, line: str) -> None:
         answer = read_answer(line)
         if answer is not None:
@@ -307,8 +355,11 @@ class KubernetesPlatform:
                 task = asyncio.create_task(self._measure(pod))
                 self._measuring.add(task)
                 task.add_done_callback(self._measuring.discard)
-        elif kind is ChangeKind.EXITED and pod.uid in self._logs:
-            self._logs[pod.uid][0].ended.set()
+        elif kind is ChangeKind.EXITED:
+            if pod.uid in self._logs:
+                self._logs[pod.uid][0].ended.set()
+            if self._injector is not None:
+                self._injector.on_exited(pod)
 
     async def _measure(self, pod: KnownPod) -> None:
         with suppress(PlatformError):  # another pod of the node may have more luck at the end
@@ -320,6 +371,12 @@ class KubernetesPlatform:
         await work
         error = (time.monotonic_ns() - begun) / _NANO + self._offset.bound
         self._changes.add(Change(self._offset.wall(begun), error, kind, deployment, detail=detail))
+
+    def _fault(self, kind: ChangeKind, pod: KnownPod, begun: int, label: str) -> None:
+        now = time.monotonic_ns()
+        error = (now - begun) / _NANO + self._offset.bound
+        at = self._offset.wall(now)
+        self._changes.add(Change(at, error, kind, pod.deployment, pod.name, pod.address, label))
 
     def _container(self, workload: str) -> str:
         if workload in self._services:
@@ -384,6 +441,8 @@ class KubernetesPlatform:
             async with asyncio.timeout(_ENDED_WITHIN):
                 await self._measure_again()
                 await self._end_clients()
+                if self._injector is not None:
+                    await self._injector.resume()
                 for name in self._made:
                     patch = {"spec": {"replicas": 0}}
                     await self._cluster.objects.patch(Deployment, name, patch, patch_type=PatchType.MERGE)
@@ -425,6 +484,3 @@ class KubernetesPlatform:
         ended = [task for log, task in self._logs.values() if log.ended.is_set()]
         if ended:
             await asyncio.wait(ended, timeout=_ENDED_WITHIN)
-
-
-_LEAVING: Final = frozenset({ChangeKind.TERMINATING, ChangeKind.EXITED})
