@@ -18,6 +18,7 @@ from lbstudy.cli.on import DEFAULT_NAMESPACE, On
 from lbstudy.cli.plan_text import plan_as_json, plan_as_text
 from lbstudy.config import Setting, load_scenario, load_setting, notes
 from lbstudy.live.view import View
+from lbstudy.result.model import Result
 from lbstudy.run.plan import ClusterChoice, Collector, RunPlan
 
 DEFAULT_SETTINGS = ("stock", "max-age")
@@ -105,12 +106,26 @@ def _require_different_names(settings: Sequence[Setting]) -> None:
 
 
 def _carry_out(plan: RunPlan, request: Request) -> int:
-    view = _view(request)
     folder = RunFolder(plan.run_dir)
+    result = perform(plan, folder, choose_view(plain=request.plain))
+    # Only here: this brings in the renderers.
+    from lbstudy.cli.results import exit_code, print_result  # noqa: PLC0415
+
+    print_result(result, folder.path, as_json=request.as_json)
+    return exit_code(result)
+
+
+def perform(plan: RunPlan, folder: RunFolder, view: View) -> Result:
+    """Run as planned, and leave the run's folder with its report.
+
+    Raises:
+        UsageError: when the folder is taken.
+        PlatformError, StoreError, OSError: for what went wrong in the run.
+    """
     folder.create()
     try:
         # Only here: these bring in gRPC, DuckDB and SciPy.
-        from lbstudy.cli.results import exit_code, print_result, write_results  # noqa: PLC0415
+        from lbstudy.cli.results import write_results  # noqa: PLC0415
         from lbstudy.run.study import run_study  # noqa: PLC0415
 
         result = run_study(replace(plan, run_dir=folder.partial), view)
@@ -122,13 +137,12 @@ def _carry_out(plan: RunPlan, request: Request) -> int:
             if folder.abandon():
                 say(f"what was recorded until then is in {folder.partial}")
         raise
-    print_result(result, folder.path, as_json=request.as_json)
-    return exit_code(result)
+    return result
 
 
-def _view(request: Request) -> View:
+def choose_view(*, plain: bool) -> View:
     """Choose the live view: on a terminal a screen, elsewhere plain lines."""
-    if request.plain or not sys.stderr.isatty():
+    if plain or not sys.stderr.isatty():
         from lbstudy.live.lines import Lines  # noqa: PLC0415 - one of the two is enough
 
         return Lines(sys.stderr)

@@ -78,9 +78,8 @@ class SettingView:
 
 def render_html(result: Result) -> str:
     """The report as one HTML document; its text is UTF-8 and everything from outside is escaped."""
-    style = _style()
     return (
-        _environment()
+        environment()
         .get_template("report.html")
         .render(
             result=result,
@@ -91,8 +90,8 @@ def render_html(result: Result) -> str:
                 "removed": waterfall.axis(waterfall.removed_scale(result.settings)),
             },
             definitions=svg.join([marks.definitions(), texture.definitions()]),
-            style=Markup(style),  # noqa: S704  # our own file, in which there is no "<"
-            style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
+            style=Markup(style()),  # noqa: S704  # our own file, in which there is no "<"
+            style_hash=style_hash(),
             waits=[
                 (what, waterfall.WAIT_CLASS[what], MEANING[what])
                 for what in waterfall.waited_for(result.settings)
@@ -181,12 +180,19 @@ def _data(result: Result) -> str:
 
 
 @cache
-def _style() -> str:
+def style() -> str:
+    """The style sheet of every page."""
     return resources.files("lbstudy.report").joinpath("style.css").read_text(encoding="utf-8")
 
 
+def style_hash() -> str:
+    """Its SHA-256, for the pages' Content-Security-Policy."""
+    return base64.b64encode(hashlib.sha256(style().encode()).digest()).decode()
+
+
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """The templates of all pages, with what writes their figures."""
     environment = Environment(
         loader=PackageLoader("lbstudy.report"),
         autoescape=True,

@@ -1,7 +1,6 @@
 """The scenario of a sweep: one kind of change again and again, each time at another phase of the cooldown."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
@@ -12,19 +11,13 @@ from lbstudy.config.fault import MAX_DURATION
 from lbstudy.config.load import parse_document
 from lbstudy.config.scenario import Scenario
 from lbstudy.model.parameters import AGE_JITTER, Parameters
+from lbstudy.sweep.kinds import ChangeOf
 
 LEAD: Final = 5.0
 """s of load before the first change."""
 _MARGIN: Final = 1.0
 """s that a change is watched beyond what the model says can still happen."""
 _NAME: Final = 38
-
-
-class ChangeOf(StrEnum):
-    """What is done again and again."""
-
-    SCALE = "scale"  # up by some servers, and down again
-    KILL = "kill"  # the oldest server is killed; the platform starts another
 
 
 @dataclass(frozen=True, slots=True)
