@@ -3,11 +3,13 @@
 # Imports inside functions keep `lbstudy --help` quick, as in lbstudy.cli.app.
 # ruff: noqa: PLC0415
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from lbstudy.cli.completion import complete_scenario, complete_setting
+from lbstudy.sweep.kinds import ChangeOf
 
 SettingName = Annotated[
     str,
@@ -60,6 +62,16 @@ def register_model_commands(app: typer.Typer, exit_codes: str) -> None:
             "lbstudy simulate ./mine.toml --clients 500 --servers 40 --minutes 20",
         ),
     )(_simulate)
+
+    app.command(
+        "sweep",
+        epilog=_examples(
+            exit_codes,
+            "lbstudy sweep max-age",
+            "lbstudy sweep ./mine.toml --changes 40 --clients 20",
+            "lbstudy sweep stock --change kill --dry-run",
+        ),
+    )(_sweep)
 
 
 def _examples(exit_codes: str, *lines: str) -> str:
@@ -124,5 +136,72 @@ def _simulate(
             rate=rate,
             seed=seed,
             as_json=as_json,
+        )
+    )
+
+
+def _sweep(
+    context: typer.Context,
+    setting: SettingName,
+    changes: Annotated[
+        int, typer.Option("--changes", min=2, max=400, help="How many; each at another phase.")
+    ] = 20,
+    change: Annotated[
+        ChangeOf,
+        typer.Option(
+            "--change",
+            help="scale: up and down again. kill: the oldest server is killed, and replaced.",
+        ),
+    ] = ChangeOf.SCALE,
+    servers: Annotated[int, typer.Option("--servers", min=1, max=100, help="Before a change.")] = 3,
+    added: Annotated[int, typer.Option("--added", min=1, max=100, help="By each scale-up.")] = 1,
+    clients: Annotated[
+        int, typer.Option("--clients", min=1, max=100, help="gRPC channels: so many draws a change.")
+    ] = 10,
+    *,
+    rate: Annotated[float, typer.Option("--rate", min=0.1, max=1000, help="RPC/s of each client.")] = 10.0,
+    scenario: Annotated[
+        str,
+        typer.Option(
+            "--scenario",
+            metavar="NAME|FILE",
+            help="Where the servers' work and DNS's delay are taken from.",
+            autocompletion=complete_scenario,
+        ),
+    ] = "scale",
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", metavar="DIR", help="The run's folder, new or empty."),
+    ] = None,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
+    ] = False,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="Report progress as plain lines, also on a terminal.")
+    ] = False,
+) -> int:
+    """Measure many changes at spread phases, and hold the distribution against the model's.
+
+    The run's folder gets sweep.html and sweep.json beside the usual report. The verdict says whether the
+    model's median and 95 % quantile lie within 10 %, and where they do not, how far off they are.
+    """
+    from lbstudy.cli.sweep import SweepRequest, sweep_setting
+    from lbstudy.sweep.plan import SweepShape
+
+    return sweep_setting(
+        SweepRequest(
+            setting=setting,
+            scenario=scenario,
+            shape=SweepShape(
+                change=change, changes=changes, servers=servers, added=added, clients=clients, rate=rate
+            ),
+            out=out,
+            seed=seed,
+            as_json=as_json,
+            dry_run=dry_run,
+            plain=plain,
+            command=str(context.obj),
         )
     )

@@ -98,7 +98,7 @@ def require_different_names(documents: Sequence[Document]) -> None:
 
 def _carry_out(plan: RunPlan, request: Request) -> int:
     folder = RunFolder(plan.run_dir)
-    result = perform(plan, folder, _view(request))
+    result = perform(plan, folder, choose_view(plain=request.plain))
     # Only here: this brings in the renderers.
     from lbstudy.cli.results import exit_code, print_result  # noqa: PLC0415
 
@@ -131,9 +131,9 @@ def perform(plan: RunPlan, folder: RunFolder, view: View) -> Result:
     return result
 
 
-def _view(request: Request) -> View:
+def choose_view(*, plain: bool) -> View:
     """Choose the live view: on a terminal a screen, elsewhere plain lines."""
-    if request.plain or not sys.stderr.isatty():
+    if plain or not sys.stderr.isatty():
         from lbstudy.live.lines import Lines  # noqa: PLC0415 - one of the two is enough
 
         return Lines(sys.stderr)

@@ -8,6 +8,8 @@ What happens when is taken from gRPC's source (1.80 to 1.85), in src/core:
   at.
 - ``load_balancing/pick_first/pick_first.cc`` (round_robin has one for each address): a connection that ends,
   and an attempt that fails, request a resolution.
+- The same for an address that is still in back-off when a new list names it: the new list's pick_first finds
+  it failed, and requests a resolution. While a list holds a dead server, the client asks at each interval.
 - ``load_balancing/round_robin/round_robin.cc``: reconnects at once; each new set of READY connections is gone
   round from a random one on.
 - ``client_channel/subchannel.cc``: after a failed attempt the next comes 1 s × 1.6 ± 20 % … 120 s after its
@@ -140,6 +142,8 @@ class Client:
         if self._p.connects_to_all:
             for server in self._order:
                 self._attempt(server, now)
+            if self._failures:
+                self._request(now)
         elif not self._connection:
             self._attempt_first(now)
 

@@ -111,6 +111,7 @@ class _Part:
         self._listed = np.full((clients, len(servers)), np.nan)
         self._client = np.arange(clients)  # what follows has a row for each client that goes on
         self._ends = np.full((clients, len(servers)), np.inf)  # of connections; or of the next failed attempt
+        # 1: its connection has ended by the server's GOAWAY, 2 and more: attempts were refused.
         self._failures = np.zeros((clients, len(servers) if not self._is_lasting else 0), np.int8)
         self._last = np.full(clients, -np.inf)  # start of the last look-up
         self._asked = self._begin(clients)  # instant of which the list is
@@ -118,7 +119,7 @@ class _Part:
     def run(self) -> FleetRecord:
         """Go from look-up to look-up until every client's next one lies beyond the end."""
         while len(self._client):
-            starts = np.maximum(self._ends.min(axis=1), self._last + self._p.min_interval)
+            starts = np.maximum(self._first_request(), self._last + self._p.min_interval)
             due = starts <= self._end
             if not due.all():
                 self._leave(~due)
@@ -128,6 +129,13 @@ class _Part:
             self._advance(starts + self._p.lookup)  # what ends meanwhile requests nothing
             self._take_list()
         return FleetRecord(self._lookups, self._connections, self._refused, self._listed, self._events)
+
+    def _first_request(self) -> Floats:
+        """When each client next wants to look up DNS: a connection ends, or its list has a failed server."""
+        first: Floats = self._ends.min(axis=1)
+        if not self._is_lasting:
+            first[(self._failures > 1).any(axis=1)] = -np.inf
+        return first
 
     def _leave(self, done: NDArray[np.bool_]) -> None:
         """These clients make no further look-up: their connections go on to the end, and they are let go."""
@@ -154,36 +162,39 @@ class _Part:
 
     def _advance(self, until: Floats) -> None:
         """Let each client's connections go on until an instant of its own."""
-        row, server = np.nonzero(self._ends <= until[:, None])
-        while len(row):
-            at = self._ends[row, server]
+        width = self._ends.shape[1]
+        ends = self._ends.reshape(-1)  # flat indices: numpy is slow with two
+        cell = np.flatnonzero(self._ends <= until[:, None])
+        limit = until[cell // width]
+        while len(cell):
+            at = ends[cell]
             again = at + self._p.connect
-            self._count(self._connections, again if self._is_lasting else again[at < self._goaway[server]])
-            again += self._ages(len(row))
-            if not self._is_lasting:
-                self._meet_the_dead(row, server, at, again)
-            self._ends[row, server] = again
-            left = np.flatnonzero(again <= until[row])
-            row, server = row[left], server[left]
+            if self._is_lasting:
+                self._count(self._connections, again)
+                again += self._ages(len(cell))
+            else:
+                goaway = self._goaway[cell % width]
+                self._count(self._connections, again[at < goaway])
+                again += self._ages(len(cell))
+                np.minimum(again, goaway, out=again)
+                gone = np.flatnonzero(at >= goaway)
+                if len(gone):
+                    again[gone] = self._try_the_dead(cell[gone], at[gone])
+            ends[cell] = again
+            left = np.flatnonzero(again <= limit)
+            cell, limit = cell[left], limit[left]
 
-    def _meet_the_dead(
-        self, row: NDArray[np.intp], server: NDArray[np.intp], at: Floats, again: Floats
-    ) -> None:
+    def _try_the_dead(self, cell: NDArray[np.intp], at: Floats) -> Floats:
         """Servers that are gone: GOAWAY ends a connection, then attempts are refused, with back-off."""
         p = self._p
-        goaway = self._goaway[server]
-        np.minimum(again, goaway, out=again)
-        gone = np.flatnonzero(at >= goaway)
-        if not len(gone):
-            return
-        row, server = row[gone], server[gone]
-        before = self._failures[row, server]
+        failures = self._failures.reshape(-1)
+        before = failures[cell]
+        failures[cell] = np.minimum(before + 1, 100)
+        self._count(self._refused, at[before > 0])
         grown = p.first_backoff * BACKOFF_MULTIPLIER ** np.maximum(before - 1.0, 0)
         wait = np.minimum(grown, p.longest_backoff)
-        wait *= self._rng.uniform(1 - BACKOFF_JITTER, 1 + BACKOFF_JITTER, len(gone))
-        again[gone] = at[gone] + np.where(before == 0, p.connect, wait)
-        self._count(self._refused, at[gone][before > 0])
-        self._failures[row, server] = np.minimum(before + 1, 100)
+        wait *= self._rng.uniform(1 - BACKOFF_JITTER, 1 + BACKOFF_JITTER, len(cell))
+        return at + np.where(before == 0, p.connect, wait)
 
     def _take_list(self) -> None:
         """Take in the answer to the look-up that has just been made."""
@@ -198,6 +209,7 @@ class _Part:
         )
         row, server = np.nonzero(was & ~now)
         self._ends[rows[row], server] = np.inf
+        self._failures[rows[row], server] = 0
         row, server = np.nonzero(now & ~was)
         row = rows[row]
         answered = self._last[row] + self._p.lookup
@@ -214,12 +226,15 @@ class _Part:
         return self._rng.uniform((1 - AGE_JITTER) * p.max_age, (1 + AGE_JITTER) * p.max_age, size)
 
     def _count(self, into: NDArray[np.int64], at: Floats) -> None:
+        if not len(at):
+            return
         self._events += len(at)
-        seconds = at[(at >= 0) & (at < len(into))].astype(np.int32)
-        if len(seconds):
-            first = int(seconds.min())
-            counts = np.bincount(seconds - first)
-            into[first : first + len(counts)] += counts
+        if at.min() < 0 or at.max() >= len(into):
+            at = at[(at >= 0) & (at < len(into))]
+        seconds = at.astype(np.int64)
+        first = int(seconds.min(initial=len(into)))
+        counts = np.bincount(seconds - first)
+        into[first : first + len(counts)] += counts
 
 
 def turns(servers: int, rate: float, renewals: float, size: int, rng: np.random.Generator) -> Floats:

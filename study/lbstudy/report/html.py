@@ -186,7 +186,6 @@ def style() -> Markup:
     return Markup(text)  # noqa: S704  # our own file, in which there is no "<"
 
 
-@cache
 def style_hash() -> str:
     """By which a page's own policy allows its style sheet and no other."""
     return base64.b64encode(hashlib.sha256(style().encode()).digest()).decode()

@@ -1,4 +1,4 @@
-"""The scenario of a sweep: up by some servers and down again, each time at another phase of the cooldown."""
+"""The scenario of a sweep: one kind of change again and again, each time at another phase of the cooldown."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +11,7 @@ from lbstudy.config.fault import MAX_DURATION
 from lbstudy.config.load import parse_document
 from lbstudy.config.scenario import Scenario
 from lbstudy.model.parameters import AGE_JITTER, Parameters
+from lbstudy.sweep.kinds import ChangeOf
 
 LEAD: Final = 5.0
 """s of load before the first change."""
@@ -23,9 +24,10 @@ _NAME: Final = 38
 class SweepShape:
     """What a sweep is made of."""
 
-    changes: int = 20  # scale-ups; as many scale-downs
-    servers: int = 3  # before a scale-up
-    added: int = 1  # by each
+    change: ChangeOf = ChangeOf.SCALE
+    changes: int = 20
+    servers: int = 3  # before a change
+    added: int = 1  # by each scale-up
     clients: int = 10
     rate: float = 10.0  # RPC/s of each
 
@@ -37,10 +39,11 @@ class TooLongError(ValueError):
 def sweep_scenario(name: str, parameters: Parameters, shape: SweepShape, seed: int) -> Scenario:
     """Plan a sweep of a setting.
 
-    A scale-up is watched until the model says that nothing more can happen: DNS's delay, a minimum interval,
-    a connection's age. Then the added servers go. The removal's GOAWAY makes each client that is not in its
-    cooldown resolve, so the next scale-up comes after the drain wait and a share of the minimum interval:
-    one of ``changes`` strata of [0, 1) each, in random order, uniform within (stratified sampling).
+    A change is watched until the model says that nothing more can happen: DNS's delay, the minimum interval
+    (after a kill twice: the look-up at its connections' end is followed by another), a connection's age. What
+    a scale-up has added then goes; its GOAWAY makes each client that knew it resolve, or set its timer, so
+    the next change comes after the drain wait and a share of the minimum interval: one of ``changes`` strata
+    of [0, 1) each, in random order, uniform within (stratified sampling).
 
     Raises:
         TooLongError: the sweep would last more than a day.
@@ -49,32 +52,36 @@ def sweep_scenario(name: str, parameters: Parameters, shape: SweepShape, seed: i
     phases = (rng.permutation(shape.changes) + rng.random(shape.changes)) / shape.changes
     age = parameters.max_age * (1 + AGE_JITTER) if parameters.ages else 0.0
     watched = parameters.ready + parameters.propagation + parameters.min_interval + age + _MARGIN
-    steps = [(0.0, shape.servers)]
-    at = LEAD
+    if shape.change is ChangeOf.KILL:
+        watched += parameters.min_interval
+    events, at = [], LEAD
     for phase in phases:
-        steps.append((at, shape.servers + shape.added))
-        steps.append((at + watched, shape.servers))
-        at += watched + parameters.drain_wait + float(phase) * parameters.min_interval + _MARGIN
+        if shape.change is ChangeOf.SCALE:
+            events.append(_step(at, shape.servers + shape.added))
+            events.append(_step(at + watched, shape.servers))
+            at += parameters.drain_wait
+        else:
+            events.append(f'[[fault]]\nat = {at:.3f}\nkind = "kill"\nservers = 1')
+        at += watched + float(phase) * parameters.min_interval + _MARGIN
     duration = at + parameters.min_interval
     if not duration <= MAX_DURATION:
         raise TooLongError(
             f"the sweep would last {duration / 3600:.1f} h, longer than a scenario may"
             f" ({MAX_DURATION / 3600:g} h)"
         )
-    return parse_document(
-        Scenario, Origin(Path(), _text(name, parameters, shape, steps, duration)), "the sweep"
-    )
+    text = _text(name, parameters, shape, [_step(0.0, shape.servers), *events], duration)
+    return parse_document(Scenario, Origin(Path(), text), "the sweep")
 
 
-def _text(
-    name: str, parameters: Parameters, shape: SweepShape, steps: list[tuple[float, int]], duration: float
-) -> str:
-    description = (
-        f"{shape.servers} servers, {shape.changes} times up by {shape.added} and down again, at spread phases"
-    )
+def _step(at: float, servers: int) -> str:
+    return f"[[step]]\nat = {at:.3f}\nservers = {servers}"
+
+
+def _text(name: str, parameters: Parameters, shape: SweepShape, events: list[str], duration: float) -> str:
+    done = f"up by {shape.added} and down again" if shape.change is ChangeOf.SCALE else "one is killed"
     lines = [
         f'name = "{f"sweep-{name}"[:_NAME].rstrip("-")}"',
-        f'description = "{description}"',
+        f'description = "{shape.servers} servers; {shape.changes} times {done}, at spread phases"',
         f"duration = {duration:.3f}",
         "[load]",
         f"clients = {shape.clients}",
@@ -84,6 +91,6 @@ def _text(
         f"work = {parameters.work:g}",
         "[dns]",
         f"propagation = {parameters.propagation:g}",
-        *(f"[[step]]\nat = {at:.3f}\nservers = {servers}" for at, servers in steps),
+        *events,
     ]
     return "\n".join(lines) + "\n"

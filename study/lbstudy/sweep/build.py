@@ -1,0 +1,80 @@
+"""From a sweep's run to its result."""
+
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from lbstudy.config.setting import Setting
+from lbstudy.model.parameters import Parameters
+from lbstudy.observation.records import Lane
+from lbstudy.result.model import Provenance
+from lbstudy.sweep.compare import check
+from lbstudy.sweep.draws import measured, predicted
+from lbstudy.sweep.model import CountCheck, SweepResult
+from lbstudy.sweep.plan import SweepShape
+
+MODEL_CLIENTS: Final = 200
+"""For each change; their quantiles' standard error is small beside that of some 10 measured clients."""
+
+
+def build_sweep(
+    lane: Lane,
+    setting: Setting,
+    parameters: Parameters,
+    shape: SweepShape,
+    provenance: Provenance,
+    *,
+    clients: int = MODEL_CLIENTS,
+) -> SweepResult:
+    """Measure the sweep, predict it, and compare.
+
+    What a look-up and a connection take is the machine's, and measured: their medians go into the model.
+    """
+    found, found_counts = measured(lane)
+    expected, expected_counts = predicted(lane, _on_this_machine(lane, parameters), clients, provenance.seed)
+    lateness = max((tally.lateness_p99 for tally in lane.client_tallies), default=0.0)
+    named = (
+        ("time to detect", "from Ready to the resolver update", found.detect, expected.detect),
+        ("time to discovery", "from Ready to the first RPC answered", found.discovery, expected.discovery),
+        ("dropped", "from a removal's command to the update without it", found.dropped, expected.dropped),
+    )
+    quantities = [
+        quantity
+        for name, meaning, of_measured, of_model in named
+        if (quantity := check(name, meaning, of_measured, of_model, lateness=lateness, seed=provenance.seed))
+    ]
+    off = [quantity for quantity in quantities if not quantity.agrees]
+    return SweepResult(
+        setting=setting.name,
+        description=setting.description,
+        scenario=provenance.scenario_description,
+        change=shape.change.value,
+        changes=shape.changes,
+        clients=shape.clients,
+        seed=provenance.seed,
+        started=provenance.started,
+        command=provenance.command,
+        verdict=(
+            "; ".join(f"{one.name}: {one.verdict}" for one in off)
+            if off
+            else "The model holds: each median and 95 % quantile lies within 10 % of what was measured"
+            if quantities
+            else "Nothing was measured"
+        ),
+        agrees=bool(quantities) and not off,
+        quantities=quantities,
+        counts=[
+            CountCheck(name="look-ups", measured=found_counts.lookups, model=expected_counts.lookups),
+            CountCheck(
+                name="connections", measured=found_counts.connections, model=expected_counts.connections
+            ),
+        ],
+        setting_toml=setting.toml,
+        scenario_toml=provenance.scenario_toml,
+    )
+
+
+def _on_this_machine(lane: Lane, parameters: Parameters) -> Parameters:
+    took = [update.ended - update.started for update in lane.updates]
+    return replace(parameters, lookup=float(np.median(took))) if took else parameters
