@@ -109,8 +109,7 @@ class Controller:
         self._deployment_of[pod] = spec.name
         self._add(ChangeKind.CREATED, spec.name, pod)
         args = client_args(spec, self.target(spec.server))
-        control_plane = self._control_planes.get(spec.server)
-        env = spec.env if control_plane is None else {**spec.env, **control_plane.client_env}
+        env = {**spec.env, **self.client_env(spec.server)}
         self._run_pod(pod, Start.EXEC, CLIENT_MODULE, args, env, "127.0.0.1")
 
     async def inject(self, deployment: str, fault: Fault) -> None:
@@ -134,6 +133,10 @@ class Controller:
         if service in self._control_planes:
             return self._control_planes[service].target
         return f"dns://{self.publication.authority}/{self.publication.name(service)}:{PORT}"
+
+    def client_env(self, service: str) -> Mapping[str, str]:
+        """The variables that clients of a service need for its target."""
+        return self._control_planes[service].client_env if service in self._control_planes else {}
 
     def log(self, pod: str, stream: str) -> Path:
         """The file of a pod's ``out`` or ``err``."""

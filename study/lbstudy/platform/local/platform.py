@@ -4,7 +4,7 @@ import asyncio
 import os
 import re
 import sys
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from pathlib import Path
 
 from lbstudy.platform.changes import ChangeLog
@@ -146,6 +146,10 @@ class LocalPlatform:
     def target(self, service: str) -> str:
         """The gRPC target under which clients find a service."""
         return self._controller.target(service)
+
+    def client_env(self, service: str) -> Mapping[str, str]:
+        """The variables that a client of a service needs for its target; ``$(POD_NAME)`` stands in them."""
+        return self._controller.client_env(service)
 
     def pid(self, pod: str) -> int | None:
         """The process id of a pod that runs; None before and after."""
