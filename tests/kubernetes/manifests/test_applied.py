@@ -1,8 +1,9 @@
-"""The manifests applied to a real cluster, as a user applies them, and what then arrives in Jaeger and Prometheus."""
+"""The manifests applied to a real cluster, as a user does, and what arrives in Jaeger and Prometheus."""
 
 import json
 import subprocess
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -27,7 +28,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 def applied(cluster: Cluster) -> Cluster:
     cluster.apply("k8s")
     cluster.ready(*PARTS)
-    # A stock client that looked up DNS before all servers were there never hears of the others: a new one does.
+    # A stock client that looked up DNS before all servers were there never hears of the others.
     cluster.kubectl("delete", "pods", "--selector", "app.kubernetes.io/component=client")
     eventually(lambda: [pod for pod in cluster.get("pods", component="client") if is_ready(pod)])
     return cluster
@@ -78,7 +79,7 @@ def test_spans_say_where_they_come_from(applied: Cluster) -> None:
         for component, service in (("server", "greeter-server"), ("client", "greeter-client")):
             for pod in applied.get("pods", component=component):
                 name = pod["metadata"]["name"]
-                found = eventually(lambda service=service, name=name: resources(jaeger, service, name))
+                found = eventually(partial(resources, jaeger, service, name))
                 # The API server is the referee, for what the pod says and for what the Collector adds.
                 assert found["k8s.namespace.name"] == applied.namespace
                 assert found["k8s.pod.uid"] == pod["metadata"]["uid"]

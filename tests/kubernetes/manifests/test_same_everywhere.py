@@ -72,7 +72,7 @@ def test_memory_limits_leave_room_above_what_the_programs_keep_to() -> None:
         ("grafana-dashboards", "grafana/generated", "*.json"),
     ],
 )
-def test_configuration_is_what_lies_in_its_folder_all_of_it(
+def test_configuration_is_all_that_lies_in_its_folder(
     config_map: str, folder: str, pattern: str
 ) -> None:
     data = find(render(ALL), "ConfigMap", config_map)["data"]
@@ -93,7 +93,7 @@ def test_rules_are_mounted_where_prometheus_looks_for_them() -> None:
     paths = {item["key"]: item["path"] for item in volume["items"]}
 
     assert paths.keys() == find(objects, "ConfigMap", "prometheus")["data"].keys()
-    assert all(path == key or path == f"rules/{key}" for key, path in paths.items())
+    assert all(path in (key, f"rules/{key}") for key, path in paths.items())
     assert paths["prometheus.yaml"] == "prometheus.yaml"
 
 
