@@ -72,9 +72,7 @@ def test_memory_limits_leave_room_above_what_the_programs_keep_to() -> None:
         ("grafana-dashboards", "grafana/generated", "*.json"),
     ],
 )
-def test_configuration_is_all_that_lies_in_its_folder(
-    config_map: str, folder: str, pattern: str
-) -> None:
+def test_configuration_is_all_that_lies_in_its_folder(config_map: str, folder: str, pattern: str) -> None:
     data = find(render(ALL), "ConfigMap", config_map)["data"]
     files = sorted((ROOT / folder).glob(pattern))
 
