@@ -1,4 +1,4 @@
-"""Every connection that a pod's variables and arguments name is let through, and no other."""
+"""Every connection that a pod's variables, arguments and hooks name is let through, and no other."""
 
 import re
 from typing import Any
@@ -17,28 +17,52 @@ from tests.kubernetes.manifests.rendered import (
 )
 
 NAMED = re.compile(r"(?:^|[/=:])(?:[a-z0-9+]+://)?([a-z][a-z0-9-]*)(?:\.\S*?)?:(\d+)")
+PUSHED = re.compile(r"xds:///([a-z][a-z0-9-]*)$")
+"""A target whose addresses a control plane tells, with those of the Service's port grpc."""
+
+
+def behind(objects: list[Object], service: str) -> Object:
+    """The Deployment whose pods a Service selects."""
+    selector = find(objects, "Service", service)["spec"]["selector"]
+    (found,) = (
+        one
+        for one in objects
+        if one["kind"] == "Deployment"
+        and selects({"matchLabels": selector}, one["spec"]["template"]["metadata"]["labels"])
+    )
+    return found
 
 
 def used_connections(objects: list[Object]) -> set[tuple[str, str, int]]:
-    """(who, which Service, which port), from the addresses in variables and arguments."""
-    services = {one["metadata"]["name"] for one in objects if one["kind"] == "Service"}
+    """(who, whose pods, which port), from the addresses in variables, arguments and hooks."""
+    services = {one["metadata"]["name"]: one["spec"]["ports"] for one in objects if one["kind"] == "Service"}
     used = set()
     for workload in objects:
         if workload["kind"] != "Deployment":
             continue
         name = workload["metadata"]["name"]
-        texts = [*environment(objects, name).values(), *pod(workload)["containers"][0].get("args", [])]
-        for text in texts:
+        one = pod(workload)["containers"][0]
+        hook = one.get("lifecycle", {}).get("preStop", {}).get("exec", {}).get("command", [])
+        for text in (*environment(objects, name).values(), *one.get("args", []), *hook):
+            named = {(service, int(port)) for service, port in NAMED.findall(text)}
+            named |= {
+                (service, port["port"])
+                for service in PUSHED.findall(text)
+                for port in services[service]
+                if port["name"] == "grpc"
+            }
             used |= {
-                (name, service, int(port)) for service, port in NAMED.findall(text) if service in services
+                (name, behind(objects, service)["metadata"]["name"], port)
+                for service, port in named
+                if service in services
             }
     return used
 
 
-def allowed(objects: list[Object], source: str, service: str, port: int) -> bool:
+def allowed(objects: list[Object], source: str, name: str, port: int) -> bool:
     """What a network that enforces the policies would do."""
     labels = find(objects, "Deployment", source)["spec"]["template"]["metadata"]["labels"]
-    target = find(objects, "Deployment", service)
+    target = find(objects, "Deployment", name)
     target_labels = target["spec"]["template"]["metadata"]["labels"]
     names = {one["name"]: one["containerPort"] for one in pod(target)["containers"][0]["ports"]}
     policies = [

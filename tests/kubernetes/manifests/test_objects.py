@@ -18,7 +18,7 @@ from tests.kubernetes.manifests.rendered import (
 )
 
 KUBERNETES = "1.34"
-OWN_IMAGES = {"lbstudy:dev", "lbstudy-study:dev"}
+OWN_IMAGES = {"lbstudy:dev", "lbstudy-push:dev", "lbstudy-study:dev"}
 
 
 @pytest.fixture(params=OVERLAYS)

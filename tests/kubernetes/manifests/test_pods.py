@@ -97,11 +97,15 @@ def test_servers_are_probed_by_grpc_and_have_time_to_start() -> None:
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_servers_are_given_the_time_of_their_drain(overlay: str) -> None:
     deployment = find(render(overlay), "Deployment", "greeter")
-    arguments = dict(argument.split("=", 1) for argument in pod(deployment)["containers"][0]["args"])
-    drain = float(arguments["--drain-wait"]) + float(arguments["--drain-grace"])
-
+    one = pod(deployment)["containers"][0]
+    stop = one.get("lifecycle", {}).get("preStop", {})
     # The server waits itself: a preStop sleep would be the same wait again.
-    assert "lifecycle" not in pod(deployment)["containers"][0]
+    assert "sleep" not in stop
+    said = [*one["args"], *stop.get("exec", {}).get("command", [])]
+    seconds = dict(argument.split("=", 1) for argument in said if "=" in argument)
+    before = float(seconds["--deadline"]) if stop else 0.0
+    drain = before + float(seconds["--drain-wait"]) + float(seconds["--drain-grace"])
+
     assert pod(deployment)["terminationGracePeriodSeconds"] > drain + FLUSH
 
 
