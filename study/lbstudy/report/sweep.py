@@ -1,6 +1,5 @@
 """A sweep as one offline HTML file."""
 
-
 from lbstudy.report.charts.distribution_function import distribution_functions
 from lbstudy.report.html import environment, style, style_hash
 from lbstudy.sweep.model import SweepResult
