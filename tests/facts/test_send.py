@@ -105,6 +105,11 @@ def test_gauges_are_exported_a_last_time_when_they_are_closed(store: RunStore, e
     gauges.changed(change(ChangeKind.PUBLISHED, "a", at=1_500_000_000))
     gauges.changed(Change(ZERO, 0.0, ChangeKind.READY, "client-stock", "client"))
     gauges.changed(change(ChangeKind.UNREADY, "b"))
+    for pod in "ab":
+        gauges.changed(change(ChangeKind.FAULT, pod, detail="slow"))
+    gauges.changed(change(ChangeKind.LIFTED, "a", detail="slow"))
+    gauges.changed(change(ChangeKind.FAULT, detail="dns"))
+    gauges.changed(change(ChangeKind.LIFTED, detail="dns"))
     gauges.close()
     gauges.close()
     rows = store.query(
@@ -113,6 +118,8 @@ def test_gauges_are_exported_a_last_time_when_they_are_closed(store: RunStore, e
     )
     assert [(name, kind, json.loads(values), value) for name, kind, values, value in rows] == [
         ("lbstudy.change.time", "gauge", {"lbstudy.setting": "stock"}, 1.5),
+        ("lbstudy.fault.active", "gauge", {"lbstudy.fault.label": "dns", "lbstudy.setting": "stock"}, 0.0),
+        ("lbstudy.fault.active", "gauge", {"lbstudy.fault.label": "slow", "lbstudy.setting": "stock"}, 1.0),
         ("lbstudy.scale.commanded", "gauge", {"lbstudy.setting": "stock"}, 2.0),
         ("lbstudy.server.ready", "gauge", {"lbstudy.setting": "stock", "server.k8s.pod.name": "a"}, 1.0),
         ("lbstudy.server.ready", "gauge", {"lbstudy.setting": "stock", "server.k8s.pod.name": "b"}, 0.0),

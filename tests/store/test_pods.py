@@ -1,6 +1,6 @@
-from lbstudy.observation.records import Interruption, PodLife, ScaleCommand
+from lbstudy.observation.records import FaultPeriod, Interruption, PodLife, ScaleCommand
 from lbstudy.platform.interface import ChangeKind
-from lbstudy.store.pods import SeenChange, read_changes
+from lbstudy.store.pods import SeenChange, read_changes, read_faults
 
 
 def seen(at: float, kind: ChangeKind, pod: str | None = None, detail: str = "") -> SeenChange:
@@ -106,3 +106,45 @@ def test_changes_are_read_in_order_of_time_and_only_the_first_ready_counts() -> 
 def test_nothing() -> None:
     assert read_changes([]) == ((), ())
     assert read_changes([seen(1, ChangeKind.READY, "a")]) == ((), ())  # a pod that was never created
+
+
+def test_a_pod_that_is_not_ready_for_a_while() -> None:
+    kinds = (
+        ChangeKind.CREATED,
+        ChangeKind.STARTED,
+        ChangeKind.READY,
+        ChangeKind.PUBLISHED,
+        ChangeKind.UNREADY,  # 5
+        ChangeKind.UNPUBLISHED,
+        ChangeKind.READY,
+        ChangeKind.PUBLISHED,
+        ChangeKind.UNREADY,  # 9
+        ChangeKind.UNPUBLISHED,
+        ChangeKind.TERMINATING,
+        ChangeKind.EXITED,
+    )
+    changes = [scale(-5, 1), *(seen(float(i), kind, "a") for i, kind in enumerate(kinds, start=1))]
+    _, (pod,) = read_changes(changes)
+    assert pod.interruptions == (Interruption(5, 6, 7, 8), Interruption(9, 10))
+    assert (pod.ready, pod.published, pod.unpublished, pod.exited) == (3, 4, 10, 12)
+    _, (pod,) = read_changes(changes[:9])
+    assert pod.unpublished is None  # it came back
+
+
+def test_faults_from_beginning_to_end() -> None:
+    changes = [
+        seen(1, ChangeKind.FAULT, "a", "slow"),
+        seen(2, ChangeKind.FAULT, None, "dns"),
+        seen(3, ChangeKind.FAULT, "b", "slow"),
+        seen(4, ChangeKind.LIFTED, "a", "slow"),
+        seen(5, ChangeKind.FAULT, "a", "slow"),  # once more
+        seen(6, ChangeKind.LIFTED, None, "dns"),
+        seen(7, ChangeKind.LIFTED, "a", "slow"),
+        seen(8, ChangeKind.LIFTED, "c", "slow"),  # nobody said that it began
+    ]
+    assert read_faults(changes) == (
+        FaultPeriod("slow", "a", 1, 4),
+        FaultPeriod("dns", None, 2, 6),
+        FaultPeriod("slow", "b", 3, None),
+        FaultPeriod("slow", "a", 5, 7),
+    )
