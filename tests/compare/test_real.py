@@ -48,7 +48,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("compare")
     for name, content in (("tiny", SCENARIO), ("quiet", QUIET), ("eager", EAGER)):
         (folder / f"{name}.toml").write_text(content)
-    command = [LBSTUDY, "compare", "--scenario", "./tiny.toml", "-s", "./quiet.toml", "-s", "./eager.toml",
+    command = [str(LBSTUDY), "compare", "--scenario", "./tiny.toml", "-s", "./quiet.toml", "-s", "./eager.toml",
                "--repeat", "1", "--out", "mine"]  # fmt: skip
     ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=GUARD, check=False)
     assert ended.returncode == 0, ended.stderr

@@ -111,7 +111,7 @@ def _failed(kind: str) -> Figure:
     return Figure(
         key=f"{FAILED}{kind}",
         label=f"requests lost when {plain}" if plain else f"requests lost: {kind}",
-        meaning=f"requests that ended with an error, from that moment{what} until the next change",
+        meaning=f"ended with an error, until the next change{what}",
         unit="RPCs",
         per="change",
         kind=Kind.BENEFIT,
@@ -152,7 +152,7 @@ _BEFORE: Final[Sequence[Figure]] = (
     Figure(
         key="discovery",
         label="until a new server gets its first request",
-        meaning="from the moment at which the new server is ready to the first request that it answers",
+        meaning="from the moment at which it is ready to the first request that it answers",
         unit="s",
         per="change",
         kind=Kind.BENEFIT,
@@ -160,8 +160,8 @@ _BEFORE: Final[Sequence[Figure]] = (
     ),
     Figure(
         key="detect",
-        label="until the client’s DNS look-up brings it",
-        meaning="from the moment at which the new server is ready to a client’s first look-up with it",
+        label="until a client knows of a new server",
+        meaning="from the moment at which it is ready to a client’s first list of servers with it",
         unit="s",
         per="change",
         kind=Kind.BENEFIT,

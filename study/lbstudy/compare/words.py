@@ -46,6 +46,11 @@ def verdict(
             told = {name: cell.figures[place] for name, cell in of_scenario.items()}
             if any(one.estimate is not None for one in told.values()):
                 points.append(f"{prefix}{_point(figure, told)}")
+    most = max((one.estimate.units for c in cells for one in c.figures if one.estimate), default=0)
+    if most < interval.FEWEST:
+        few = f"{most} run{'s' if most > 1 else ''} of each"
+        answer = f"To tell settings apart, {interval.FEWEST} runs of each are needed."
+        return Said(f"{few} cannot tell the settings apart yet.", [answer], points)
     answers = [_lost(plan, figures, cells), *_unbeaten(compared), *_never_pays(plan, compared)]
     return Said(_found(figures, cells), answers, points)
 
