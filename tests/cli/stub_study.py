@@ -129,6 +129,9 @@ def _setting(name: str, closes: bool) -> SettingResult:
 class Ends:
     """The ways in which a run may end, by name."""
 
+    def __init__(self) -> None:
+        self._runs = 0
+
     def ok(self, plan: RunPlan, view: View) -> Result:
         view.begin("title", [setting.name for setting in plan.settings], 1.0)
         view.stage("a stage")
@@ -151,6 +154,18 @@ class Ends:
 
     def os_error(self, plan: RunPlan, view: View) -> Result:
         raise OSError(28, os.strerror(28), str(plan.run_dir / "dns.jsonl"))
+
+    def second_fails(self, plan: RunPlan, view: View) -> Result:
+        """Have all runs of a comparison but the second one end well."""
+        self._runs += 1
+        return self.platform_error(plan, view) if self._runs == 2 else self.ok(plan, view)
+
+    def second_interrupted(self, plan: RunPlan, view: View) -> Result:
+        self._runs += 1
+        if self._runs == 2:
+            (plan.run_dir / "run.duckdb").touch()
+            raise KeyboardInterrupt
+        return self.ok(plan, view)
 
     def group(self, plan: RunPlan, view: View) -> Result:
         raise ExceptionGroup("unhandled errors in a TaskGroup", [PlatformError("a pod ended by itself")])

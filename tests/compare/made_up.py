@@ -88,10 +88,15 @@ def setting(
         count=100, p50=0.01, p90=0.02, p99=p99, largest=p99, sent_p50=0.01, sent_p99=p99
     )  # fmt: skip
     nobody = Group(servers=0, requests=0, failed=0, p50=None, p99=None)
-    faults = [
-        Fault(label="stop on 1 server", start=35.0, end=38.0, servers=["a"], troubled=nobody, untouched=nobody,
-              unanswered=nobody)
-    ] if fault is not None else []  # fmt: skip
+    hung = Fault(
+        label="stop on 1 server",
+        start=35.0,
+        end=38.0,
+        servers=["a"],
+        troubled=nobody,
+        untouched=nobody,
+        unanswered=nobody,
+    )
     failed = sum(lost) + (fault or 0)
     return SettingResult(
         name=name,
@@ -166,7 +171,7 @@ def setting(
             updates_by_cause={},
         ),
         utilisation=Utilisation(servers=[]),
-        faults=faults,
+        faults=[hung] if fault is not None else [],
         price=price,
         ledger=Ledger(entries=[], closes=closes),
     )

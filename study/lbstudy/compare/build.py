@@ -45,12 +45,13 @@ def build(
         )
     ]
     compared = words.settings(plan, found, cells, settings)
-    headline, points = words.verdict(plan, found, cells, compared)
+    said = words.verdict(plan, found, cells, compared)
     provenance = next((result.provenance for result in results.values()), None)
     return Comparison(
         plan=plan,
-        headline=headline,
-        points=points,
+        headline=said.headline,
+        answers=said.answers,
+        points=said.points,
         settings=compared,
         scenarios=list(scenarios),
         figures=found,

@@ -84,6 +84,21 @@ _WHEN: Final = {
     "removed": "servers are removed",
     "replaced": "all servers are replaced",
 }
+_FAULTS: Final = {
+    "latency": "a server is slow",
+    "error": "a server answers with errors",
+    "hang": "a server does not answer",
+    "stop": "a server hangs",
+    "kill": "a server is killed",
+    "cpu": "a server’s CPU is burnt",
+    "not-ready": "a server says that it is not ready",
+    "flap": "a server is ready and not ready in turns",
+    "reset": "connections are reset",
+    "blackhole": "packets go nowhere",
+    "crash-at-start": "servers crash as they start",
+    "slow-start": "servers start slowly",
+}
+"""A fault's kind, the first word of its label → what happens, in plain words."""
 
 
 def _place(kind: str) -> tuple[int, str]:
@@ -91,10 +106,12 @@ def _place(kind: str) -> tuple[int, str]:
 
 
 def _failed(kind: str) -> Figure:
+    plain = _WHEN.get(kind) or _FAULTS.get(kind.partition(" ")[0])
+    what = "" if kind in _WHEN else f" ({kind})"
     return Figure(
         key=f"{FAILED}{kind}",
-        label=f"requests lost when {_WHEN[kind]}" if kind in _WHEN else f"requests lost: {kind}",
-        meaning="requests that ended with an error, from that moment until the next change",
+        label=f"requests lost when {plain}" if plain else f"requests lost: {kind}",
+        meaning=f"ended with an error, until the next change{what}",
         unit="RPCs",
         per="change",
         kind=Kind.BENEFIT,
@@ -135,7 +152,7 @@ _BEFORE: Final[Sequence[Figure]] = (
     Figure(
         key="discovery",
         label="until a new server gets its first request",
-        meaning="from the moment at which the new server is ready to the first request that it answers",
+        meaning="from the moment at which it is ready to the first request that it answers",
         unit="s",
         per="change",
         kind=Kind.BENEFIT,
@@ -143,8 +160,8 @@ _BEFORE: Final[Sequence[Figure]] = (
     ),
     Figure(
         key="detect",
-        label="until the client’s DNS look-up brings it",
-        meaning="from the moment at which the new server is ready to a client’s first look-up with it",
+        label="until a client knows of a new server",
+        meaning="from the moment at which it is ready to a client’s first list of servers with it",
         unit="s",
         per="change",
         kind=Kind.BENEFIT,

@@ -124,7 +124,8 @@ class Comparison(Part):
     schema_version: Literal["1"] = SCHEMA_VERSION
     plan: Plan
     headline: str
-    points: list[str]
+    answers: list[str] = Field(description="what else a reader should know first")
+    points: list[str] = Field(description="each figure of each scenario, in words")
     settings: list[ComparedSetting]
     scenarios: list[ComparedScenario]
     figures: list[Figure]

@@ -9,7 +9,17 @@ from pydantic import BaseModel, Field
 from lbstudy.config import Scenario, Setting
 from lbstudy.result.model import Part
 
-DEFAULT_SETTINGS: Final = ("stock", "max-age", "push")
+DEFAULT_SETTINGS: Final = (
+    "stock",
+    "min-interval",
+    "max-age",
+    "push",
+    "keepalive",
+    "outlier-detection",
+    "retries",
+    "weighted-round-robin",
+    "pick-first",
+)
 """In the order in which the page shows them; the first one is what the others are held against."""
 DEFAULT_SCENARIOS: Final = ("compare",)
 DEFAULT_REPEAT: Final = 4

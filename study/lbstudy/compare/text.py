@@ -18,8 +18,8 @@ def median(figure: Figure, estimate: Estimate | None) -> str:
 
 def interval(figure: Figure, estimate: Estimate | None) -> str:
     """The interval alone, as ``0.9 s to 1.4 s``; empty where there is none to tell."""
-    if estimate is None or estimate.units < 2:
-        return ""
+    if estimate is None or estimate.units < 2 or estimate.low.more:
+        return ""  # with no value but "more than", there is no interval either
     low, high = amount(figure, estimate.low), amount(figure, estimate.high)
     return low if low == high else f"{low} to {high}"
 
@@ -45,5 +45,5 @@ def _number(figure: Figure, value: float) -> str:
             return f"{value * 100:.0f} %"
         case "RPCs":
             return f"{value:,.0f}"
-        case _:
+        case "per minute":
             return f"{value:,.1f}"

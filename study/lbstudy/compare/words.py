@@ -5,6 +5,7 @@ intervals do not overlap, and their medians lie far enough apart to matter.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from lbstudy.compare import interval, text
 from lbstudy.compare.advice import FOR_WHOM
@@ -16,6 +17,14 @@ from lbstudy.result.model import SettingResult
 _MOST_NAMED = 4
 
 
+class Said(NamedTuple):
+    """The verdict's parts."""
+
+    headline: str
+    answers: list[str]
+    points: list[str]
+
+
 def settings(
     plan: Plan, figures: Sequence[Figure], cells: Sequence[Cell], known: Mapping[str, SettingResult]
 ) -> list[ComparedSetting]:
@@ -25,10 +34,10 @@ def settings(
 
 def verdict(
     plan: Plan, figures: Sequence[Figure], cells: Sequence[Cell], compared: Sequence[ComparedSetting]
-) -> tuple[str, list[str]]:
-    """A headline, and a point for each figure of each scenario."""
+) -> Said:
+    """A headline, what else a reader should know, and a point for each figure of each scenario."""
     if not any(cell.runs for cell in cells):
-        return "Nothing was measured.", []
+        return Said("Nothing was measured.", [], [])
     points = []
     for scenario in plan.scenarios:
         of_scenario = {cell.setting: cell for cell in cells if cell.scenario == scenario}
@@ -37,7 +46,13 @@ def verdict(
             told = {name: cell.figures[place] for name, cell in of_scenario.items()}
             if any(one.estimate is not None for one in told.values()):
                 points.append(f"{prefix}{_point(figure, told)}")
-    return f"{_found(figures, cells)} {_lost(plan, figures, cells)}{_unbeaten(compared)}", points
+    most = max((one.estimate.units for c in cells for one in c.figures if one.estimate), default=0)
+    if most < interval.FEWEST:
+        few = f"{most} run{'s' if most > 1 else ''} of each"
+        answer = f"To tell settings apart, {interval.FEWEST} runs of each are needed."
+        return Said(f"{few} cannot tell the settings apart yet.", [answer], points)
+    answers = [_lost(plan, figures, cells), *_unbeaten(compared), *_never_pays(plan, compared)]
+    return Said(_found(figures, cells), answers, points)
 
 
 # --- the headline ---------------------------------------------------------------------------------
@@ -84,11 +99,20 @@ def _lost(plan: Plan, figures: Sequence[Figure], cells: Sequence[Cell]) -> str:
     return "No setting was shown to lose fewer requests than another."
 
 
-def _unbeaten(compared: Sequence[ComparedSetting]) -> str:
+def _unbeaten(compared: Sequence[ComparedSetting]) -> list[str]:
     unbeaten = [one.name for one in compared if not one.is_beaten_by]
     if len(unbeaten) == len(compared):
-        return ""
-    return f" Nothing compared here did better than {_list(unbeaten)}, all in all; what each costs is below."
+        return []
+    each = "what each costs" if len(unbeaten) > 1 else "what it costs"
+    return [f"All in all nothing compared here did better than {_list(unbeaten)}; {each} is told below."]
+
+
+def _never_pays(plan: Plan, compared: Sequence[ComparedSetting]) -> list[str]:
+    """Settings that nothing is shown of."""
+    idle = [one.name for one in compared[1:] if not one.better and not one.worse]
+    if not idle:
+        return []
+    return [f"No difference from {plan.settings[0]} was shown with {text.names(idle)}."]
 
 
 # --- a figure -------------------------------------------------------------------------------------
@@ -154,7 +178,8 @@ def _setting(
             )
             if figure.kind is Kind.PRICE:
                 if is_better or is_worse:
-                    lists["price"].append(words)
+                    unit = " per minute and client" if figure.unit == "per minute" else ""
+                    lists["price"].append(f"{words}{unit}")
             elif is_better or is_worse:
                 lists["better" if is_better else "worse"].append(words)
             else:

@@ -23,7 +23,7 @@ from lbstudy.report.html import environment, style, style_hash
 from lbstudy.report.waits import in_words
 
 _CLASS = {Standing.BEST: "good", Standing.WORSE: "bad", Standing.SAME: ""}
-_WORD = {Standing.BEST: "✓ best", Standing.WORSE: "✗ worse", Standing.SAME: "not told apart"}
+_WORD = {Standing.BEST: "✓ best", Standing.WORSE: "✗ worse", Standing.SAME: ""}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +33,11 @@ class Entry:
     median: str
     interval: str
     word: str
-    note: str
     class_: str
-    link: str
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class Column:
     """One setting in one scenario."""
 
     setting: ComparedSetting
@@ -63,7 +61,7 @@ class Matrix:
 
     scenario: ComparedScenario
     figures: list[Figure]  # of which there is something
-    rows: list[Row]
+    columns: list[Column]
     forests: list[Forest]
 
 
@@ -98,11 +96,11 @@ def _matrix(comparison: Comparison, scenario: ComparedScenario) -> Matrix:
     return Matrix(
         scenario=scenario,
         figures=[comparison.figures[place] for place in places],
-        rows=[
-            Row(
+        columns=[
+            Column(
                 setting=setting,
                 cell=cell,
-                entries=[_entry(comparison.figures[place], cell, cell.figures[place]) for place in places],
+                entries=[_entry(comparison.figures[place], cell.figures[place]) for place in places],
                 waits=in_words(cell.waits) if cell.waits is not None else "",
             )
             for setting, cell in zip(comparison.settings, cells, strict=True)
@@ -111,16 +109,14 @@ def _matrix(comparison: Comparison, scenario: ComparedScenario) -> Matrix:
     )
 
 
-def _entry(figure: Figure, cell: Cell, measured: Measured) -> Entry:
+def _entry(figure: Figure, measured: Measured) -> Entry:
     estimate = measured.estimate
-    note = f"than {text.names(measured.worse_than)}" if measured.standing is Standing.WORSE else ""
+    median, interval = text.median(figure, estimate), text.interval(figure, estimate)
     return Entry(
-        median=text.median(figure, estimate),
-        interval=text.interval(figure, estimate),
+        median=median,
+        interval="" if interval == median else interval,
         word="" if estimate is None else _WORD[measured.standing],
-        note=note,
         class_=_CLASS[measured.standing],
-        link=f"{cell.runs[0]}/report.html" if cell.runs else "",
     )
 
 

@@ -1,4 +1,4 @@
-"""A comparison's summary for a terminal: the verdict, then a table of settings for each figure."""
+"""A comparison's summary for a terminal: the verdict, then the settings by each figure."""
 
 from rich.console import Console
 from rich.table import Table
@@ -6,23 +6,24 @@ from rich.text import Text
 
 from lbstudy.compare import text
 from lbstudy.compare.model import Comparison, Figure, Standing
-from lbstudy.report import figures
 
 _STYLE = {Standing.BEST: "green", Standing.WORSE: "bold red", Standing.SAME: ""}
 _SIGN = {Standing.BEST: "✓ ", Standing.WORSE: "✗ ", Standing.SAME: "  "}
 
 
 def print_comparison(comparison: Comparison, console: Console) -> None:
-    """Print the headline, the points, and all figures of each scenario with their intervals."""
+    """Print the verdict, then for each scenario and figure a line a setting."""
     console.print(Text(comparison.headline, style="bold"))
-    for point in comparison.points:
-        for i, line in enumerate(Text(point).wrap(console, console.width - 2)):
+    for answer in comparison.answers:
+        for i, line in enumerate(Text(answer).wrap(console, console.width - 2)):
             line.rstrip()
             console.print(Text.assemble("  " if i else "• ", line))
     for scenario in comparison.scenarios:
         console.print()
         console.print(Text(f"{scenario.name}: {scenario.description}", style="bold"))
         for place, figure in enumerate(comparison.figures):
+            unit = " per minute and client" if figure.unit == "per minute" else ""
+            console.print(Text(f"{figure.label}{unit}", style="underline"))
             console.print(_table(comparison, scenario.name, place, figure))
     console.print()
     for outcome in comparison.outcomes:
@@ -35,24 +36,20 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
 
 
 def _table(comparison: Comparison, scenario: str, place: int, figure: Figure) -> Table:
-    """A figure as a table: a line a setting."""
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_edge=False, show_header=False)
-    table.title, table.title_justify = Text(figure.label, style="not italic underline"), "left"
     table.add_column("", no_wrap=True, overflow="ellipsis")
     table.add_column("", justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
     for setting in comparison.settings:
         cell = comparison.cell(setting.name, scenario)
         measured = cell.figures[place]
-        style = _STYLE[measured.standing]
-        around = text.interval(figure, measured.estimate)
         value = text.median(figure, measured.estimate)
         if measured.estimate is None and cell.failed:
             value = "failed"
-        units = measured.estimate.units if measured.estimate else 0
+        units = f"({measured.estimate.units})" if measured.estimate else ""
         table.add_row(
             Text(f"{_SIGN[measured.standing]}{setting.name}"),
-            Text(value or figures.NONE, style=style),
-            Text(f"{around} (of {units})" if around else "", style="dim"),
+            Text(value, style=_STYLE[measured.standing]),
+            Text(f"{text.interval(figure, measured.estimate)} {units}".strip(), style="dim"),
         )
     return table

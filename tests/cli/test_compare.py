@@ -1,0 +1,159 @@
+"""`lbstudy compare`: what it leaves, prints and returns; the study itself is a stand-in."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lbstudy.compare.model import Comparison
+
+Command = Callable[..., Any]
+TWO = ("--setting", "stock", "--setting", "max-age", "--scenario", "quick")
+
+
+def names(path: str) -> set[str]:
+    return {found.name for found in Path(path).iterdir()}
+
+
+def test_a_comparison_leaves_its_page_its_data_and_every_run(lbstudy: Command) -> None:
+    done = lbstudy("compare", *TWO, "--repeat", "2", "--out", "mine")
+
+    assert done.code == 0, done.err
+    assert names("mine") == {"compare.html", "comparison.json", "plan.json", "settings", "scenarios", "runs"}
+    assert names("mine/runs") == {"quick-1-1", "quick-2-1"}
+    assert {"report.html", "result.json"} <= names("mine/runs/quick-1-1")
+    assert "runs/quick-1-1/report.html" in Path("mine/compare.html").read_text()
+    assert done.out.endswith("Page: mine/compare.html\n")
+    assert "run 2 of 2: quick with stock, max-age" in done.err
+
+
+def test_each_repeat_has_its_seed_and_its_phase(lbstudy: Command) -> None:
+    lbstudy("compare", *TWO, "--repeat", "2", "--seed", "5", "--out", "mine")
+
+    told = [json.loads(Path(f"mine/runs/quick-{i}-1/result.json").read_text())["provenance"] for i in (1, 2)]
+    assert [one["seed"] for one in told] == [5, 6]
+    assert [one["duration"] for one in told] == [12, 17]  # the second one 5 of 10 s later
+
+
+def test_json_is_the_comparison_and_nothing_else(lbstudy: Command) -> None:
+    done = lbstudy("compare", *TWO, "--repeat", "1", "--out", "mine", "--json")
+
+    found = Comparison.model_validate_json(done.out)
+    assert found.plan.settings == ["stock", "max-age"]
+    assert found == Comparison.model_validate_json(Path("mine/comparison.json").read_text())
+    assert found.plan.command.startswith("lbstudy compare --setting stock")
+
+
+def test_a_dry_run_tells_the_runs_and_the_time_and_does_nothing(lbstudy: Command) -> None:
+    done = lbstudy("compare", "--dry-run")
+
+    assert done.code == 0
+    assert "Settings: stock, " in done.out
+    assert " runs, about " in done.out
+    assert list(Path().iterdir()) == []
+    plan = json.loads(lbstudy("compare", *TWO, "--dry-run", "--json", "--side-by-side", "1").out)
+    assert [run["settings"] for run in plan["runs"][:2]] == [["stock"], ["max-age"]]
+
+
+def test_a_run_that_fails_is_told_and_the_others_are_made(lbstudy: Command) -> None:
+    done = lbstudy("compare", *TWO, "--repeat", "3", "--out", "mine", "--json", end="second_fails")
+
+    assert done.code == 1
+    assert "lbstudy: runs/quick-2-1 failed: 127.0.1.1:50051: address in use" in done.err.splitlines()
+    found = Comparison.model_validate_json(done.out)
+    assert [one.state for one in found.outcomes] == ["done", "failed", "done"]
+    assert found.cell("stock", "quick").failed == ["127.0.1.1:50051: address in use"]
+    assert "address in use" in Path("mine/compare.html").read_text()
+
+
+def test_interrupted_it_keeps_what_has_finished_and_says_how_to_go_on(lbstudy: Command) -> None:
+    done = lbstudy("compare", *TWO, "--repeat", "3", "--out", "mine", end="second_interrupted")
+
+    assert (done.code, done.out) == (130, "")
+    told = done.err.splitlines()
+    assert "lbstudy: 1 of 3 runs had finished: mine/compare.html" in told
+    assert "lbstudy: to go on: lbstudy compare --resume mine" in told
+    assert told[-1] == "lbstudy: interrupted"
+    found = Comparison.model_validate_json(Path("mine/comparison.json").read_text())
+    assert [one.state for one in found.outcomes] == ["done", "not run", "not run"]
+
+
+def test_resumed_it_makes_only_what_is_missing(lbstudy: Command) -> None:
+    lbstudy("compare", *TWO, "--repeat", "3", "--out", "mine", end="second_interrupted")
+    before = Path("mine/runs/quick-1-1/result.json").stat().st_mtime_ns
+    Path("elsewhere").mkdir()
+
+    done = lbstudy("compare", "--resume", "mine")
+
+    assert done.code == 0, done.err
+    assert "run 1 of 3" not in done.err
+    assert names("mine/runs") == {"quick-1-1", "quick-2-1", "quick-3-1"}
+    assert Path("mine/runs/quick-1-1/result.json").stat().st_mtime_ns == before
+    assert "3 of 3 runs" in done.out
+
+
+def test_resumed_after_a_failure_it_tries_again(lbstudy: Command) -> None:
+    lbstudy("compare", *TWO, "--repeat", "2", "--out", "mine", end="second_fails")
+
+    done = lbstudy("compare", "--resume", "mine")
+
+    assert done.code == 0, done.err
+    assert names("mine/runs") == {"quick-1-1", "quick-2-1"}
+
+
+def test_the_page_again_from_the_runs_that_are_there(lbstudy: Command) -> None:
+    lbstudy("compare", *TWO, "--repeat", "2", "--out", "mine")
+    before = Path("mine/compare.html").read_text()
+    Path("mine/compare.html").unlink()
+
+    done = lbstudy("compare", "--from", "mine", end="defect")  # nothing is run
+
+    assert done.code == 0, done.err
+    assert Path("mine/compare.html").read_text() == before
+
+
+def test_a_ledger_that_does_not_close_is_exit_code_1(lbstudy: Command) -> None:
+    done = lbstudy("compare", *TWO, "--repeat", "1", "--out", "mine", end="open_ledger")
+
+    assert done.code == 1
+    assert "lbstudy: runs/quick-1-1: the ledger does not close; see its report" in done.err.splitlines()
+
+
+def test_an_unmet_expectation_is_exit_code_3(lbstudy: Command) -> None:
+    done = lbstudy("compare", *TWO, "--repeat", "1", "--out", "mine", end="unmet")
+
+    assert done.code == 3
+    assert "runs/quick-1-1: expectation not met: stock: errors.ratio ≤ 0, found 0.5" in done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["--setting", "stok"], "stok: expected a file, or a built-in setting"),
+        (["--scenario", "nix"], "nix: expected a file, or a built-in scenario"),
+        (["-s", "stock", "-s", "stock"], "name: expected a name that no other setting"),
+        (["--scenario", "quick", "--scenario", "quick"], "name: expected a name that no other scenario"),
+        (["--repeat", "0"], "Invalid value for '--repeat'"),
+        (["--side-by-side", "0"], "Invalid value for '--side-by-side'"),
+        (["--out", "full"], "full: expected a new or an empty folder"),
+        (["--from", "nothing"], "nothing: expected a comparison's folder, with plan.json in it"),
+        (["--from", "full"], "full: expected a comparison's folder, with plan.json in it"),
+        (["--from", "other"], "other/plan.json: is of another version, or no plan"),
+        (["--from", "full", "--resume", "full"], "--from and --resume exclude each other"),
+        (["--from", "full", "-s", "stock"], "--from and --resume take settings, scenarios and folder from"),
+        (["--namespace", "x"], "--context and --namespace go with --on kubernetes"),
+    ],
+)
+def test_bad_options_and_folders_are_one_line_and_exit_code_2(
+    lbstudy: Command, arguments: list[str], line: str
+) -> None:
+    for folder in ("full", "other"):
+        Path(folder).mkdir()
+    Path("full/something").touch()
+    Path("other/plan.json").write_text('{"schema_version": "99"}')
+
+    done = lbstudy("compare", *arguments)
+
+    assert done.code == 2
+    assert line in done.line()
