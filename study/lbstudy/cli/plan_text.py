@@ -14,7 +14,11 @@ def plan_as_text(plan: RunPlan) -> str:
         f"Scenario {scenario.name}: {scenario.description}",
         f"  load      {load.clients} clients × {load.rate:g} RPC/s each, time-out {load.timeout:g} s",
         f"  servers   answer after {scenario.server.work:g} s, probed every {scenario.server.probe_period} s",
-        f"  DNS       TTL {scenario.dns.ttl} s, propagation {scenario.dns.propagation:g} s",
+        *(
+            [f"  DNS       TTL {scenario.dns.ttl} s, propagation {scenario.dns.propagation:g} s"]
+            if plan.cluster is None  # a cluster's DNS is its own
+            else []
+        ),
     ]
     for setting in plan.settings:
         lines.append(f"Setting {setting.name}: {setting.description}")
@@ -30,6 +34,9 @@ def plan_as_text(plan: RunPlan) -> str:
         f"In all: {planned_rpcs(plan)} RPCs, at most {largest(plan)} servers at a time, seed {plan.seed},"
         f" results in {plan.run_dir}"
     )
+    if plan.cluster is not None:
+        context = plan.cluster.context or "the kubeconfig's current context"
+        lines.append(f"On Kubernetes: namespace {plan.cluster.namespace} of {context}.")
     if plan.collector is not None:
         lines.append(f"Everything is sent on to the Collector at {plan.collector.endpoint} too.")
     return "\n".join(lines)
@@ -51,6 +58,7 @@ def plan_as_json(plan: RunPlan) -> str:
             "seed": plan.seed,
             "run_dir": str(plan.run_dir),
             "collector": plan.collector and asdict(plan.collector),
+            "cluster": plan.cluster and asdict(plan.cluster),
         },
         indent=2,
         ensure_ascii=False,

@@ -18,6 +18,7 @@ from lbstudy.cli.on import DEFAULT_NAMESPACE, On
 from lbstudy.cli.plan_text import plan_as_json, plan_as_text
 from lbstudy.config import Setting, load_scenario, load_setting, notes
 from lbstudy.live.view import View
+from lbstudy.run.obstacles import obstacles
 from lbstudy.run.plan import ClusterChoice, Collector, RunPlan
 
 DEFAULT_SETTINGS = ("stock", "max-age")
@@ -53,6 +54,8 @@ def run_scenario(request: Request) -> int:
     # Of a cluster's pods the cluster's own Collector gets everything.
     collector = None if cluster else find_collector(request.otlp, refused=request.no_otlp)
     plan = _plan(request, collector, cluster)
+    if obstacle := "; ".join(obstacles(plan)):
+        raise UsageError(obstacle)
     for note in notes(plan.scenario, plan.settings):
         say(f"note: {note}")
     if collector is not None:

@@ -68,7 +68,9 @@ class Step(Table):
 
     at: Seconds = Field(ge=0, le=MAX_DURATION, description="seconds since the load's start, from 0 to 86400")
     servers: Int = Field(
-        ge=1, le=MAX_SERVERS, description=f"a whole number from 1 to {MAX_SERVERS}: servers wanted"
+        ge=0,
+        le=MAX_SERVERS,
+        description=f"a whole number from 0 (but 1 in the first step) to {MAX_SERVERS}: servers wanted",
     )
 
 
@@ -141,6 +143,8 @@ class Scenario(Document):
     def _in_order(cls, steps: Sequence[Step]) -> Sequence[Step]:
         if steps[0].at != 0:
             raise ValueError(f"expected the first [[step]] at = 0, found {steps[0].at:g}")
+        if steps[0].servers == 0:
+            raise ValueError("expected the first [[step]] to have at least 1 server, found servers = 0")
         for number, (before, after) in enumerate(pairwise(steps), start=2):
             if after.at <= before.at:
                 raise ValueError(

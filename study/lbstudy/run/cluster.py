@@ -66,7 +66,9 @@ async def run_on_cluster(plan: RunPlan, choice: ClusterChoice, view: View) -> No
             gauges.changed(change)
 
         described = await describe_cluster(cluster)
-        platform = KubernetesPlatform(cluster, plan.run_dir, plan.run_id, list(servers), view.stage)
+        platform = KubernetesPlatform(
+            cluster, plan.run_dir, plan.run_id, list(servers), view.stage, plan.seed
+        )
         stack.push_async_callback(platform.aclose)
         changes = ChangeLog(on_change)
         view.stage("starting the observer")

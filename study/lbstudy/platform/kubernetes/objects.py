@@ -65,8 +65,13 @@ def deployment(template: Object, spec: ServerSpec, owner: Owner) -> Object:
     pod = _pod(applied["template"], owner, spec.name)
     container = _container(pod, "server")
     container["command"] = ["opentelemetry-instrument", "python", "-m", SERVER_MODULE]
+    # A pod's loopback is reached by port-forward only, which takes the rights that faults should take.
     container["args"] = server_args(spec, "0.0.0.0", "127.0.0.1")
     container["env"] = environment(container.get("env") or [], spec.env)
+    if probe := container.get("readinessProbe"):
+        probe["periodSeconds"] = round(spec.probe.period)
+        probe["timeoutSeconds"] = round(spec.probe.timeout)
+        probe["failureThreshold"] = spec.probe.failures
     needed = int(spec.drain_wait + spec.drain_grace) + END_MARGIN
     grace = pod["spec"].get("terminationGracePeriodSeconds")
     pod["spec"]["terminationGracePeriodSeconds"] = max(needed, 30 if grace is None else grace)

@@ -30,6 +30,7 @@ from lbstudy.platform.kubernetes import lease, names, objects, wire
 from lbstudy.platform.kubernetes.api import Cluster, api_errors, typed
 from lbstudy.platform.kubernetes.clock import Offset, bound, local_offset, spread
 from lbstudy.platform.kubernetes.clocks import measure
+from lbstudy.platform.kubernetes.faults import Injector
 from lbstudy.platform.kubernetes.logs import PodLog
 from lbstudy.platform.kubernetes.objects import Object, Owner
 from lbstudy.platform.kubernetes.observer import program, read_answer
@@ -51,6 +52,7 @@ class KubernetesPlatform:
         run_id: the run, the label of all its objects.
         services: the names of the Deployments of servers that there will be.
         tell: is told in a line what was found and done besides.
+        seed: of the run: what is random in a fault is drawn from it.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class KubernetesPlatform:
         run_id: str,
         services: Sequence[str],
         tell: Callable[[str], None] = lambda _: None,
+        seed: int = 0,
     ) -> None:
         self._cluster = cluster
         self._logs_dir = run_dir.absolute() / "logs"
@@ -74,6 +77,8 @@ class KubernetesPlatform:
         self._client_template: Object = {}
         self._owner: Owner | None = None
         self._made: dict[str, Object] = {}  # Deployments, as they were created
+        self._seed = seed
+        self._injector: Injector | None = None
         self._offset: Offset = local_offset()
         self._offsets: dict[str, Offset] = {}  # by node
         self._clock_error = 0.0
@@ -141,11 +146,18 @@ class KubernetesPlatform:
             await self._command(deployment, work, ChangeKind.REPLACE, str(manner))
 
     async def inject(self, deployment: str, fault: Fault) -> None:
-        """Begin a fault; raises PlatformError: there is none on this platform yet."""
-        raise PlatformError(f"{deployment}: the platform kubernetes cannot do {fault.kind} yet")
+        """Begin a fault; raises PlatformError when it cannot be."""
+        self._check_running()
+        self._check_made(deployment)
+        assert self._injector is not None
+        await self._injector.inject(deployment, self._pods.of(deployment), fault)
 
     async def lift(self, deployment: str, fault: Fault) -> None:
-        """End a fault; see ``inject``."""
+        """End a fault; one that cannot be ended (a crash) is over by itself. Raises PlatformError."""
+        self._check_running()
+        self._check_made(deployment)
+        assert self._injector is not None
+        await self._injector.lift(deployment, fault)
 
     async def start_client(self, spec: ClientSpec) -> None:
         """Start a client pod; raises PlatformError."""
@@ -212,6 +224,8 @@ class KubernetesPlatform:
     async def _start(self) -> None:
         self._server_template = await self._template(names.SERVER_TEMPLATE)
         self._client_template = await self._template(names.CLIENT_TEMPLATE)
+        container = objects.container_name(self._server_template, "server")
+        self._injector = Injector(self._cluster, container, self._seed, self._fault)
         holder = f"{getpass.getuser()}@{socket.gethostname()}"
         self._owner = await lease.acquire(self._cluster, self._run_id, holder, self._tell)
         selector = f"{names.RUN}={self._run_id}"
@@ -307,8 +321,11 @@ class KubernetesPlatform:
                 task = asyncio.create_task(self._measure(pod))
                 self._measuring.add(task)
                 task.add_done_callback(self._measuring.discard)
-        elif kind is ChangeKind.EXITED and pod.uid in self._logs:
-            self._logs[pod.uid][0].ended.set()
+        elif kind is ChangeKind.EXITED:
+            if pod.uid in self._logs:
+                self._logs[pod.uid][0].ended.set()
+            if self._injector is not None:
+                self._injector.on_exited(pod)
 
     async def _measure(self, pod: KnownPod) -> None:
         with suppress(PlatformError):  # another pod of the node may have more luck at the end
@@ -320,6 +337,12 @@ class KubernetesPlatform:
         await work
         error = (time.monotonic_ns() - begun) / _NANO + self._offset.bound
         self._changes.add(Change(self._offset.wall(begun), error, kind, deployment, detail=detail))
+
+    def _fault(self, kind: ChangeKind, pod: KnownPod, begun: int, label: str) -> None:
+        now = time.monotonic_ns()
+        error = (now - begun) / _NANO + self._offset.bound
+        at = self._offset.wall(now)
+        self._changes.add(Change(at, error, kind, pod.deployment, pod.name, pod.address, label))
 
     def _container(self, workload: str) -> str:
         if workload in self._services:
@@ -384,6 +407,8 @@ class KubernetesPlatform:
             async with asyncio.timeout(_ENDED_WITHIN):
                 await self._measure_again()
                 await self._end_clients()
+                if self._injector is not None:
+                    await self._injector.resume()
                 for name in self._made:
                     patch = {"spec": {"replicas": 0}}
                     await self._cluster.objects.patch(Deployment, name, patch, patch_type=PatchType.MERGE)

@@ -16,6 +16,7 @@ from lbstudy.platform.kubernetes.objects import Object
 _RESTARTED: Final = "kubectl.kubernetes.io/restartedAt"
 _GONE_WITHIN: Final = 30.0  # s
 _LOOK: Final = 0.05  # s
+_ALLOWED: Final = 0.5  # s, after which an eviction that is not allowed yet is asked for again
 
 
 async def restart(cluster: Cluster, deployment: str, run_id: str) -> None:
@@ -53,6 +54,11 @@ async def _evict(cluster: Cluster, pod: str) -> None:
         "metadata": {"name": pod, "namespace": cluster.namespace},
     }
     url = f"/api/v1/namespaces/{cluster.namespace}/pods/{pod}/eviction"
-    answer = await cluster.http.post(url, json=body, timeout=15.0)
-    if answer.status_code != httpx2.codes.NOT_FOUND:  # it is gone already
-        answer.raise_for_status()
+    while True:
+        answer = await cluster.http.post(url, json=body, timeout=15.0)
+        if answer.status_code == httpx2.codes.NOT_FOUND:
+            return  # it is gone already
+        if answer.status_code != httpx2.codes.TOO_MANY_REQUESTS:
+            answer.raise_for_status()
+            return
+        await asyncio.sleep(_ALLOWED)  # a PodDisruptionBudget wants another pod Ready first

@@ -72,6 +72,8 @@ class LocalPlatform:
     async def create_servers(self, spec: ServerSpec) -> None:
         """Create a Deployment and its Service; raises PlatformError when it can't be."""
         self._check_new(spec.name)
+        if spec.replicas < 1:
+            raise PlatformError(f"{spec.name}: {spec.replicas} servers asked for, at least 1 is needed")
         self._check_replicas(spec.name, spec.replicas, 0)
         self._controller.create(spec, self._seed)
 
@@ -182,8 +184,8 @@ class LocalPlatform:
             raise PlatformError(f"{name}: exists already")
 
     def _check_replicas(self, name: str, replicas: int, present: int) -> None:
-        if replicas < 1:
-            raise PlatformError(f"{name}: {replicas} servers asked for, at least 1 is needed")
+        if replicas < 0:
+            raise PlatformError(f"{name}: {replicas} servers asked for")
         most, bound = most_pods()
         if replicas - present > most:
             fit = f"{present + most} fit on this machine ({bound})"
