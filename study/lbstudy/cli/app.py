@@ -14,7 +14,7 @@ import typer
 from lbstudy.cli.completion import complete_name, complete_scenario, complete_setting
 from lbstudy.cli.exit_code import ExitCode
 from lbstudy.cli.model_app import register_model_commands
-from lbstudy.cli.on import DEFAULT_NAMESPACE, On
+from lbstudy.cli.on import DEFAULT_NAMESPACE, On, choose
 from lbstudy.cli.origin import Origin
 from lbstudy.cli.stack_app import app as stack_app
 
@@ -190,9 +190,7 @@ def run(
             as_json=as_json,
             otlp=otlp,
             no_otlp=no_otlp,
-            on=on,
-            context=kube_context,
-            namespace=namespace,
+            cluster=choose(on, kube_context, namespace),
             dry_run=dry_run,
             plain=plain,
             command=str(context.obj),
@@ -287,9 +285,19 @@ def list_(
     return listing.show(as_json=as_json)
 
 
-@app.command(epilog=_epilog("lbstudy doctor", "lbstudy doctor --json", after=EXIT_CODES))
-def doctor(as_json: AsJson = False) -> int:
+@app.command(
+    epilog=_epilog(
+        "lbstudy doctor", "lbstudy doctor --json", "lbstudy doctor --on kubernetes", after=EXIT_CODES
+    )
+)
+def doctor(
+    as_json: AsJson = False,
+    *,
+    on: WhichOn = On.LOCAL,
+    kube_context: Context = None,
+    namespace: Namespace = None,
+) -> int:
     """Check what a run needs: what is here, and what is missing."""
     from lbstudy.cli.doctor import examine
 
-    return examine(as_json=as_json)
+    return examine(choose(on, kube_context, namespace), as_json=as_json)

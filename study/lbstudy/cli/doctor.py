@@ -9,7 +9,16 @@ import typer
 from lbstudy.cli import machine, network, software
 from lbstudy.cli.check import Check, Status
 from lbstudy.cli.exit_code import ExitCode
+from lbstudy.run.plan import ClusterChoice
 
+ANYWHERE: Sequence[Callable[[], Check]] = (
+    software.python,
+    software.packages,
+    machine.disk,
+    machine.write_permission,
+    machine.terminal,
+)
+"""For a run whose pods are elsewhere."""
 CHECKS: Sequence[Callable[[], Check]] = (
     software.python,
     software.grpcio,
@@ -28,9 +37,19 @@ CHECKS: Sequence[Callable[[], Check]] = (
 )
 
 
-def examine(*, as_json: bool) -> int:
-    """Print every check; returns ERROR when something is missing that a run cannot do without."""
-    checks = [check() for check in CHECKS]
+def examine(cluster: ClusterChoice | None = None, *, as_json: bool) -> int:
+    """Print every check; returns ERROR when something is missing that a run cannot do without.
+
+    Args:
+        cluster: where the run is to be; None: on this machine.
+        as_json: print JSON.
+    """
+    if cluster is None:
+        checks = [check() for check in CHECKS]
+    else:
+        from lbstudy.cli.cluster import look  # noqa: PLC0415 - only a run on a cluster needs its client
+
+        checks = [*(check() for check in ANYWHERE), *look(cluster)]
     if as_json:
         typer.echo(json.dumps([asdict(check) for check in checks], indent=2, ensure_ascii=False))
     else:

@@ -14,7 +14,6 @@ from lbstudy.cli.exit_code import ExitCode
 from lbstudy.cli.failure import UsageError, say
 from lbstudy.cli.files import RunFolder, default_folder
 from lbstudy.cli.interrupts import uninterrupted
-from lbstudy.cli.on import DEFAULT_NAMESPACE, On
 from lbstudy.cli.plan_text import plan_as_json, plan_as_text
 from lbstudy.config import Setting, load_scenario, load_setting, notes
 from lbstudy.live.view import View
@@ -35,9 +34,7 @@ class Request:
     as_json: bool
     otlp: str | None  # the Collector's endpoint, as the user gave it
     no_otlp: bool
-    on: On
-    context: str | None  # these two only on Kubernetes
-    namespace: str | None
+    cluster: ClusterChoice | None  # where it runs; None: on this machine
     dry_run: bool
     plain: bool
     command: str  # as the user typed it
@@ -50,10 +47,10 @@ def run_scenario(request: Request) -> int:
         ConfigError, UsageError: for files and options that cannot be used.
         PlatformError, StoreError, OSError: for what went wrong in the run.
     """
-    cluster = _cluster(request)
-    # Of a cluster's pods the cluster's own Collector gets everything.
-    collector = None if cluster else find_collector(request.otlp, refused=request.no_otlp)
-    plan = _plan(request, collector, cluster)
+    if request.cluster is not None and request.otlp is not None:
+        raise UsageError("--otlp does not go with --on kubernetes: pods send to the cluster's own Collector")
+    collector = find_collector(request.otlp, refused=request.no_otlp or request.cluster is not None)
+    plan = _plan(request, collector)
     if obstacle := "; ".join(obstacles(plan)):
         raise UsageError(obstacle)
     for note in notes(plan.scenario, plan.settings):
@@ -67,19 +64,7 @@ def run_scenario(request: Request) -> int:
     return _carry_out(plan, request)
 
 
-def _cluster(request: Request) -> ClusterChoice | None:
-    if request.on is On.LOCAL:
-        if request.context is not None or request.namespace is not None:
-            raise UsageError("--context and --namespace go with --on kubernetes")
-        return None
-    if request.otlp is not None:
-        raise UsageError(
-            "--otlp does not go with --on kubernetes: the pods send to the cluster's own Collector"
-        )
-    return ClusterChoice(request.context, request.namespace or DEFAULT_NAMESPACE)
-
-
-def _plan(request: Request, collector: Collector | None, cluster: ClusterChoice | None) -> RunPlan:
+def _plan(request: Request, collector: Collector | None) -> RunPlan:
     scenario = load_scenario(request.scenario)
     settings = [load_setting(name) for name in request.settings or DEFAULT_SETTINGS]
     _require_different_names(settings)
@@ -92,7 +77,7 @@ def _plan(request: Request, collector: Collector | None, cluster: ClusterChoice 
         seed=request.seed,
         command=request.command,
         collector=collector,
-        cluster=cluster,
+        cluster=request.cluster,
     )
 
 

@@ -68,7 +68,8 @@ def _config(context: str | None) -> SingleConfig:
             f"no cluster to use: {str(error).rstrip('.').lower()}; set KUBECONFIG, or choose with --context"
         ) from error
     except Exception as error:  # whatever a file that is no kubeconfig makes the parser say
-        raise PlatformError(f"{where}: is no kubeconfig: {type(error).__name__}: {error}") from error
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        raise PlatformError(f"{where}: is no kubeconfig: {first}") from error
     if config is None:
         raise PlatformError(f"{where}: names no current context; choose one with --context")
     return config

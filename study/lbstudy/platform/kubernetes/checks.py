@@ -61,9 +61,14 @@ async def needs(cluster: Cluster) -> list[Need]:
 
 async def require(cluster: Cluster) -> None:
     """Raise a PlatformError with what is missing, all of it in one line."""
-    missing = [need for need in await needs(cluster) if not need.is_met]
+    missing: dict[str, list[str]] = {}
+    for need in await needs(cluster):
+        if not need.is_met:
+            missing.setdefault(need.advice, []).append(need.found)
     if missing:
-        told = "; ".join(f"{need.found} ({need.advice})" if need.advice else need.found for need in missing)
+        told = "; ".join(
+            ", ".join(found) + (f" ({advice})" if advice else "") for advice, found in missing.items()
+        )
         raise PlatformError(f"{told}; lbstudy doctor --on kubernetes looks at everything")
 
 
