@@ -1,0 +1,178 @@
+"""The run's objects, from the applied Deployments' pod templates."""
+
+import copy
+from typing import Any
+
+import pytest
+from lbstudy.platform.interface import ClientSpec, PlatformError, Probe, ServerSpec
+from lbstudy.platform.kubernetes import names, objects
+from lbstudy.platform.kubernetes.objects import Owner
+
+OWNER = Owner("lbstudy-run", "uid-of-the-lease", "20261124-190000-scale-abcdef")
+ATTRIBUTES = "service.namespace=lbstudy,k8s.pod.name=$(POD_NAME),lbstudy.run.id=live,k8s.node.name=$(NODE_NAME)"
+
+
+def applied(container: str, **more: Any) -> dict[str, Any]:
+    return {
+        "metadata": {"name": "greeter", "uid": "of the applied one"},
+        "spec": {
+            "replicas": 2,
+            "selector": {"matchLabels": {names.WORKLOAD: "greeter", "app.kubernetes.io/name": "greeter"}},
+            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
+            "template": {
+                "metadata": {"labels": {names.WORKLOAD: "greeter", "app.kubernetes.io/component": "server"}},
+                "spec": {
+                    "terminationGracePeriodSeconds": 12,
+                    "securityContext": {"runAsNonRoot": True},
+                    "containers": [
+                        {
+                            "name": container,
+                            "image": "lbstudy:dev",
+                            "args": ["--address=0.0.0.0:50051"],
+                            "env": [
+                                {
+                                    "name": "POD_NAME",
+                                    "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}},
+                                },
+                                {
+                                    "name": "NODE_NAME",
+                                    "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}},
+                                },
+                                {"name": "OTEL_RESOURCE_ATTRIBUTES", "value": ATTRIBUTES},
+                                {"name": "OTEL_EXPORTER_OTLP_ENDPOINT", "value": "http://collector:4317"},
+                            ],
+                            "readinessProbe": {"grpc": {"port": 50051}, "periodSeconds": 7},
+                        }
+                    ],
+                },
+            },
+        },
+    } | more
+
+
+def server(**more: Any) -> ServerSpec:
+    values: dict[str, Any] = {
+        "name": "greeter-stock",
+        "replicas": 3,
+        "work": 0.02,
+        "drain_wait": 1.0,
+        "drain_grace": 5.0,
+        "env": {
+            "OTEL_RESOURCE_ATTRIBUTES": "lbstudy.run.id=this,lbstudy.setting=stock",
+            "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1",
+            "OTEL_SERVICE_NAME": "greeter-server",
+        },
+    }
+    return ServerSpec(**(values | more))
+
+
+def client() -> ClientSpec:
+    return ClientSpec("client-stock", "greeter-stock", 2, 30, 5, 1e9, 80, env={"OTEL_SERVICE_NAME": "c"})
+
+
+def container_of(made: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = made["spec"]["template"]["spec"]["containers"][0]
+    return found
+
+
+def variables(container: dict[str, Any]) -> dict[str, str]:
+    return {one["name"]: one.get("value", "") for one in container["env"]}
+
+
+def test_the_deployment_has_the_templates_pod_and_the_runs_arguments() -> None:
+    template = applied("server")
+    before = copy.deepcopy(template)
+
+    made = objects.deployment(template, server(), OWNER)
+
+    assert template == before
+    assert made["spec"]["replicas"] == 3
+    assert made["spec"]["strategy"] == template["spec"]["strategy"]
+    pod = made["spec"]["template"]["spec"]
+    assert pod["securityContext"] == {"runAsNonRoot": True}
+    container = container_of(made)
+    assert container["image"] == "lbstudy:dev"
+    assert container["command"][-1] == "greeter.server"
+    assert container["args"][:2] == ["--address", "0.0.0.0:50051"]
+    assert "--control-address" not in container["args"]
+
+
+def test_its_pods_are_not_those_of_the_applied_service() -> None:
+    made = objects.deployment(applied("server"), server(), OWNER)
+    labels = made["spec"]["template"]["metadata"]["labels"]
+    assert labels[names.WORKLOAD] == "greeter-stock"
+    assert labels["app.kubernetes.io/component"] == "server"  # network policies go by it
+    selector = made["spec"]["selector"]["matchLabels"]
+    assert selector.items() <= labels.items()
+    assert objects.service(server(), OWNER)["spec"]["selector"] == selector
+    assert objects.service(server(), OWNER)["spec"]["clusterIP"] == "None"
+
+
+def test_everything_belongs_to_the_lease() -> None:
+    made = [
+        objects.deployment(applied("server"), server(), OWNER),
+        objects.service(server(), OWNER),
+        objects.job(applied("client"), client(), OWNER),
+        objects.observer(applied("client"), "pass", ["greeter-stock"], OWNER),
+    ]
+    for one in made:
+        (owner,) = one["metadata"]["ownerReferences"]
+        assert (owner["kind"], owner["uid"]) == ("Lease", OWNER.uid)
+        assert one["metadata"]["labels"][names.RUN] == OWNER.run_id
+
+
+def test_a_pod_has_time_to_drain() -> None:
+    def grace(**more: Any) -> int:
+        made = objects.deployment(applied("server"), server(**more), OWNER)
+        return int(made["spec"]["template"]["spec"]["terminationGracePeriodSeconds"])
+
+    assert grace() == 16
+    assert grace(drain_wait=0, drain_grace=0) == 12
+    assert grace(drain_wait=20, drain_grace=60) == 90
+
+
+def test_the_scenarios_probe_replaces_the_templates_times() -> None:
+    made = objects.deployment(applied("server"), server(probe=Probe(2, 3, 4)), OWNER)
+    assert container_of(made)["readinessProbe"] == {
+        "grpc": {"port": 50051},
+        "periodSeconds": 2,
+        "timeoutSeconds": 3,
+        "failureThreshold": 4,
+    }
+
+
+def test_the_control_service_listens_on_the_pods_loopback_only() -> None:
+    args = container_of(objects.deployment(applied("server"), server(control=True), OWNER))["args"]
+    assert args[args.index("--control-address") + 1] == "127.0.0.1:50052"
+
+
+def test_variables_of_both_and_where_telemetry_goes_stays() -> None:
+    container = container_of(objects.deployment(applied("server"), server(), OWNER))
+    found = variables(container)
+    assert found["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://collector:4317"
+    assert found["OTEL_RESOURCE_ATTRIBUTES"] == (
+        "service.namespace=lbstudy,k8s.pod.name=$(POD_NAME),lbstudy.run.id=this,k8s.node.name=$(NODE_NAME),"
+        "lbstudy.setting=stock"
+    )
+    order = list(found)
+    # Kubernetes expands references to variables that come before.
+    for name in ("POD_NAME", "POD_NAMESPACE", "NODE_NAME"):
+        assert order.index(name) < order.index("OTEL_RESOURCE_ATTRIBUTES")
+    assert len(order) == len(container["env"])
+
+
+def test_the_job_runs_once_and_finds_the_service_by_the_search_list() -> None:
+    made = objects.job(applied("client"), client(), OWNER)
+    assert made["spec"]["backoffLimit"] == 0
+    assert made["spec"]["template"]["spec"]["restartPolicy"] == "Never"
+    args = container_of(made)["args"]
+    assert args[args.index("--target") + 1] == "dns:///greeter-stock:50051"
+    assert "readinessProbe" not in container_of(made)
+
+
+def test_one_container_of_another_name_is_meant() -> None:
+    assert objects.container_name(applied("main"), "server") == "main"
+    several = applied("main")
+    several["spec"]["template"]["spec"]["containers"].append({"name": "sidecar"})
+    with pytest.raises(PlatformError, match="no container named 'server'; it has main, sidecar"):
+        objects.container_name(several, "server")
