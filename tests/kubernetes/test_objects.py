@@ -9,7 +9,9 @@ from lbstudy.platform.kubernetes import names, objects
 from lbstudy.platform.kubernetes.objects import Owner
 
 OWNER = Owner("lbstudy-run", "uid-of-the-lease", "20261124-190000-scale-abcdef")
-ATTRIBUTES = "service.namespace=lbstudy,k8s.pod.name=$(POD_NAME),lbstudy.run.id=live,k8s.node.name=$(NODE_NAME)"
+ATTRIBUTES = (
+    "service.namespace=lbstudy,k8s.pod.name=$(POD_NAME),lbstudy.run.id=live,k8s.node.name=$(NODE_NAME)"
+)
 
 
 def applied(container: str, **more: Any) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 import asyncio
 import time
 from contextlib import AsyncExitStack, closing
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -120,9 +119,13 @@ def _place(described: Described, platform: KubernetesPlatform) -> Place:
 async def _facts(
     plan: RunPlan, platform: KubernetesPlatform, changes: ChangeLog, description: RunDescription
 ) -> RunFacts:
-    """What the run knows, every instant with what the clocks drifted meanwhile in its bound."""
-    drifted = [replace(change, error=change.error + platform.clock_error) for change in changes.seen]
-    return await collect(plan, platform, drifted, description)
+    """What the run knows, with the bounds that are known only now."""
+    provenance = description.provenance
+    machine = provenance.machine | {"watches told": platform.delivery}
+    described = description.model_copy(
+        update={"provenance": provenance.model_copy(update={"machine": machine})}
+    )
+    return await collect(plan, platform, [platform.final(change) for change in changes.seen], described)
 
 
 def _read_back(run_id: str, jaeger: str, prometheus: str, store: Path, collector: str) -> None:

@@ -18,7 +18,7 @@ from lbstudy.platform.kubernetes.services import ready_pod
 _APPLY: Final = "kubectl apply -k k8s"
 _ALLOW: Final = "the Role lbstudy-runner of k8s/ has what is needed"
 _RIGHTS: Final = (
-    ("coordination.k8s.io", "leases", "", ("get", "create", "patch", "delete")),
+    ("coordination.k8s.io", "leases", "", ("get", "list", "watch", "create", "patch", "delete")),
     ("apps", "deployments", "", ("get", "create", "patch", "delete")),
     ("", "services", "", ("get", "create")),
     ("batch", "jobs", "", ("create", "delete")),

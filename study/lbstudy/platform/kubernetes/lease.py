@@ -23,7 +23,7 @@ from lbstudy.platform.kubernetes.objects import Owner
 
 DURATION: Final = 30
 """Seconds after which a run that has not renewed its Lease is taken for dead."""
-RENEW: Final = 5.0
+_RENEW: Final = 2.0  # s
 _GONE_WITHIN: Final = 120.0  # s, for everything that a Lease owns to be deleted
 _LOOK: Final = 0.3  # s
 
@@ -68,11 +68,18 @@ async def acquire(cluster: Cluster, run_id: str, holder: str, tell: Callable[[st
     return Owner(names.LEASE, str(made.metadata.uid), run_id)
 
 
-async def renew(cluster: Cluster) -> None:
-    """Keep the Lease alive until cancelled; an API that is away for a while does not matter."""
+async def renew(cluster: Cluster, renewing: Callable[[str], None]) -> None:
+    """Keep the Lease alive until cancelled; an API that is away for a while does not matter.
+
+    Args:
+        cluster: where.
+        renewing: is told the renewTime before it is sent.
+    """
     while True:
-        await asyncio.sleep(RENEW)
-        patch = {"spec": {"renewTime": _text(datetime.now(UTC))}}
+        await asyncio.sleep(_RENEW)
+        now = _text(datetime.now(UTC))
+        patch = {"spec": {"renewTime": now}}
+        renewing(now)
         try:
             await cluster.objects.patch(Lease, names.LEASE, patch, patch_type=PatchType.MERGE)
         except httpx2.HTTPError:

@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,6 +31,7 @@ from lbstudy.platform.kubernetes import lease, names, objects, wire
 from lbstudy.platform.kubernetes.api import Cluster, api_errors, typed
 from lbstudy.platform.kubernetes.clock import Offset, bound, local_offset, spread
 from lbstudy.platform.kubernetes.clocks import measure
+from lbstudy.platform.kubernetes.delivery import Delivery
 from lbstudy.platform.kubernetes.faults import Injector
 from lbstudy.platform.kubernetes.logs import PodLog
 from lbstudy.platform.kubernetes.objects import Object, Owner
@@ -40,6 +42,11 @@ from lbstudy.platform.kubernetes.watch import Seen, Watch
 
 _NANO: Final = 1_000_000_000
 _OBSERVED_WITHIN: Final = 120.0  # s, for the observer to run
+_LEAVING: Final = frozenset({ChangeKind.TERMINATING, ChangeKind.EXITED})
+_NOT_WATCHED: Final = frozenset(
+    {ChangeKind.PUBLISHED, ChangeKind.UNPUBLISHED, ChangeKind.FAULT, ChangeKind.LIFTED}
+)
+"""What no watch tells: DNS, by the observer, and what this platform does itself."""
 _ENDED_WITHIN: Final = 90.0  # s, for the servers to drain at the end
 
 
@@ -82,6 +89,7 @@ class KubernetesPlatform:
         self._offset: Offset = local_offset()
         self._offsets: dict[str, Offset] = {}  # by node
         self._clock_error = 0.0
+        self._delivery = Delivery()
         self._measuring: set[asyncio.Task[None]] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._failure: PlatformError | None = None
@@ -207,10 +215,25 @@ class KubernetesPlatform:
         """The time by the pods' clock, s since the Unix epoch."""
         return self._offset.wall(time.monotonic_ns()) / _NANO
 
+    def final(self, change: Change) -> Change:
+        """A change with the bound that is known at the end.
+
+        Added are the clocks' drift, what other nodes' clocks differ, and, for what a watch told, the longest
+        delay with which one told of a change of this program's own.
+        """
+        error = change.error + self._clock_error
+        if change.pod is not None and change.kind not in _NOT_WATCHED:
+            error += self._delivery.largest
+        return replace(change, error=error)
+
     @property
-    def clock_error(self) -> float:
-        """How far off instants may be, beyond their own error, in s: drift, and clocks of other nodes."""
-        return self._clock_error
+    def delivery(self) -> str:
+        """How late the watches told, for people."""
+        delays = sorted(self._delivery.delays)
+        if not delays:
+            return "not measured"
+        median, largest = delays[len(delays) // 2], delays[-1]
+        return f"median {median * 1000:.0f} ms, at most {largest * 1000:.0f} ms ({len(delays)} changes)"
 
     @property
     def clock(self) -> str:
@@ -237,8 +260,12 @@ class KubernetesPlatform:
             selector,
             self._saw_slices,
         )
+        leases = Watch(
+            self._cluster, ("apis/coordination.k8s.io/v1", "leases"), wire.Lease, selector, self._saw_leases
+        )
         self._tasks = [
-            asyncio.create_task(lease.renew(self._cluster)),
+            asyncio.create_task(lease.renew(self._cluster, self._renewing)),
+            asyncio.create_task(self._guard(leases.run())),
             asyncio.create_task(self._guard(pods.run())),
             asyncio.create_task(self._guard(slices.run())),
         ]
@@ -290,6 +317,13 @@ class KubernetesPlatform:
     def _saw_slices(self, seen: Seen[wire.EndpointSlice]) -> None:
         receipt = self._receipt(seen)
         self._add(self._pods.see_slices(seen.changed, seen.deleted, receipt, complete=seen.complete))
+
+    def _renewing(self, renewal: str) -> None:
+        self._delivery.sent(renewal, time.monotonic_ns())
+
+    def _saw_leases(self, seen: Seen[wire.Lease]) -> None:
+        for one in seen.changed:
+            self._delivery.told(one.spec.renew_time, seen.at)
 
     def _saw_line(self, line: str) -> None:
         answer = read_answer(line)
@@ -450,6 +484,3 @@ class KubernetesPlatform:
         ended = [task for log, task in self._logs.values() if log.ended.is_set()]
         if ended:
             await asyncio.wait(ended, timeout=_ENDED_WITHIN)
-
-
-_LEAVING: Final = frozenset({ChangeKind.TERMINATING, ChangeKind.EXITED})

@@ -16,7 +16,7 @@ from lbstudy.platform.interface import PlatformError
 from lbstudy.platform.kubernetes import wire
 from lbstudy.platform.kubernetes.api import Cluster, reason, status_of
 
-ObjectT = TypeVar("ObjectT", wire.Pod, wire.EndpointSlice)
+ObjectT = TypeVar("ObjectT", wire.Pod, wire.EndpointSlice, wire.Lease)
 
 _GONE: Final = 410
 _FINAL: Final = frozenset({401, 403, 404})  # asking again changes nothing
@@ -97,7 +97,7 @@ class Watch(Generic[ObjectT]):
     async def _list(self) -> None:
         found: list[ObjectT] = []
         version, more = "", ""
-        decoder = msgspec.json.Decoder(_list_of(self.kind))
+        decoder = msgspec.json.Decoder(_LISTS[self.kind])
         while True:
             query = {"labelSelector": self.labels, "limit": str(_PAGE)} | ({"continue": more} if more else {})
             asked = time.monotonic_ns()
@@ -171,8 +171,16 @@ class _SliceList(msgspec.Struct):
     items: list[wire.EndpointSlice]
 
 
-def _list_of(kind: type[Any]) -> type[Any]:
-    return _PodList if kind is wire.Pod else _SliceList
+class _LeaseList(msgspec.Struct):
+    metadata: wire.ListMetadata
+    items: list[wire.Lease]
+
+
+_LISTS: Final[dict[type[Any], type[Any]]] = {
+    wire.Pod: _PodList,
+    wire.EndpointSlice: _SliceList,
+    wire.Lease: _LeaseList,
+}
 
 
 def _check(answer: httpx2.Response) -> None:

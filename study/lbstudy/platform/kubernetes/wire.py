@@ -102,6 +102,19 @@ class EndpointSlice(msgspec.Struct, frozen=True):
     endpoints: tuple[Endpoint, ...] | None = ()
 
 
+class LeaseSpec(msgspec.Struct, rename="camel", frozen=True):
+    """When it was renewed."""
+
+    renew_time: str = ""
+
+
+class Lease(msgspec.Struct, frozen=True):
+    """Of a run."""
+
+    metadata: Metadata
+    spec: LeaseSpec = LeaseSpec()
+
+
 class Status(msgspec.Struct, frozen=True):
     """An error of the API."""
 
