@@ -79,7 +79,7 @@ async def run_on_cluster(plan: RunPlan, choice: ClusterChoice, view: View) -> No
         place = _place(described, platform)
         await play(
             plan,
-            Stage(platform, changes, "", platform.now, _READY_WITHIN, _lead),
+            Stage(platform, changes, "", platform.seen.now, _READY_WITHIN, _lead),
             view,
             lambda at: begun.append(describe(plan, at, place)),
         )
@@ -111,7 +111,7 @@ async def _forward(stack: AsyncExitStack, cluster: Cluster, service: str, port: 
 
 
 def _place(described: Described, platform: KubernetesPlatform) -> Place:
-    machine = dict(described.cluster) | {"clock": platform.clock}
+    machine = dict(described.cluster) | {"clock": platform.seen.clock}
     machine |= {f"runner {name}": value for name, value in runner().items()}
     return Place(f"kubernetes: namespace {described.namespace}", machine, described.versions)
 
@@ -121,11 +121,11 @@ async def _facts(
 ) -> RunFacts:
     """What the run knows, with the bounds that are known only now."""
     provenance = description.provenance
-    machine = provenance.machine | {"watches told": platform.delivery}
+    machine = provenance.machine | {"watches told": platform.seen.delivery}
     described = description.model_copy(
         update={"provenance": provenance.model_copy(update={"machine": machine})}
     )
-    return await collect(plan, platform, [platform.final(change) for change in changes.seen], described)
+    return await collect(plan, platform, [platform.seen.final(change) for change in changes.seen], described)
 
 
 def _read_back(run_id: str, jaeger: str, prometheus: str, store: Path, collector: str) -> None:
