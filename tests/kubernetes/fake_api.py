@@ -132,7 +132,7 @@ async def cluster_of(api: FakeApi) -> AsyncIterator[Cluster]:
         await made.aclose()
 
 
-def an_object(name: str, version: int, **more: Any) -> dict[str, Any]:
+def an_object(name: str, version: int, **more: object) -> dict[str, Any]:
     """A pod as JSON."""
     return {"metadata": {"name": name, "uid": f"uid-{name}", "resourceVersion": str(version)}} | more
 

@@ -14,7 +14,7 @@ ATTRIBUTES = (
 )
 
 
-def applied(container: str, **more: Any) -> dict[str, Any]:
+def applied(container: str, **more: object) -> dict[str, Any]:
     return {
         "metadata": {"name": "greeter", "uid": "of the applied one"},
         "spec": {
@@ -52,7 +52,7 @@ def applied(container: str, **more: Any) -> dict[str, Any]:
     } | more
 
 
-def server(**more: Any) -> ServerSpec:
+def server(**more: object) -> ServerSpec:
     values: dict[str, Any] = {
         "name": "greeter-stock",
         "replicas": 3,
@@ -124,7 +124,7 @@ def test_everything_belongs_to_the_lease() -> None:
 
 
 def test_a_pod_has_time_to_drain() -> None:
-    def grace(**more: Any) -> int:
+    def grace(**more: object) -> int:
         made = objects.deployment(applied("server"), server(**more), OWNER)
         return int(made["spec"]["template"]["spec"]["terminationGracePeriodSeconds"])
 

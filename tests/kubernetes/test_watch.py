@@ -158,5 +158,5 @@ async def test_an_error_in_the_stream_does_not_end_the_watching() -> None:
 async def test_a_right_that_is_lacking_ends_it_with_one_line() -> None:
     api = FakeApi(status=403)
     async with watching(api) as (_, running):
-        with pytest.raises(PlatformError, match="^watching pods: "):
+        with pytest.raises(PlatformError, match=r"^watching pods: "):
             await asyncio.wait_for(running, 20)

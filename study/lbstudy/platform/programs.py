@@ -25,19 +25,12 @@ NO_TROUBLE = StartTrouble()
 
 
 def server_args(
-    spec: ServerSpec, address: str, trouble: StartTrouble = NO_TROUBLE, control: str = ""
+    spec: ServerSpec, address: str, control: str, trouble: StartTrouble = NO_TROUBLE
 ) -> list[str]:
-    """The arguments of a server pod.
-
-    Args:
-        spec: of the server.
-        address: on which it listens.
-        trouble: how its start goes wrong.
-        control: the address of its control service, if it has one; by default the same.
-    """
+    """The arguments of a server pod that serves on an address, and has its control service on another."""
     return [
         *("--address", f"{address}:{PORT}"),
-        *(["--control-address", f"{control or address}:{CONTROL_PORT}"] if spec.control else []),
+        *(["--control-address", f"{control}:{CONTROL_PORT}"] if spec.control else []),
         *(["--report-load"] if spec.report_load else []),
         *(["--start-delay", repr(trouble.delay)] if trouble.delay else []),
         *(["--start-crash"] if trouble.crashes else []),

@@ -79,7 +79,7 @@ async def run_on_cluster(plan: RunPlan, choice: ClusterChoice, view: View) -> No
         place = _place(described, platform)
         await play(
             plan,
-            Stage(platform, changes, "", platform.now, _READY_WITHIN, _lead),
+            Stage(platform, changes, "", platform.seen.now, _READY_WITHIN, _lead),
             view,
             lambda at: begun.append(describe(plan, at, place)),
         )
@@ -93,8 +93,8 @@ async def run_on_cluster(plan: RunPlan, choice: ClusterChoice, view: View) -> No
         await asyncio.to_thread(gauges.close)
         await asyncio.to_thread(send_facts, facts, collector)
         view.stage("reading the run back from Jaeger and Prometheus")
-        await asyncio.to_thread(
-            _read_back, plan.run_id, jaeger, prometheus, plan.run_dir / STORE_FILE, collector
+        await _read_back(
+            plan.run_id, Jaeger(jaeger), Prometheus(prometheus), plan.run_dir / STORE_FILE, collector
         )
 
 
@@ -111,7 +111,7 @@ async def _forward(stack: AsyncExitStack, cluster: Cluster, service: str, port: 
 
 
 def _place(described: Described, platform: KubernetesPlatform) -> Place:
-    machine = dict(described.cluster) | {"clock": platform.clock}
+    machine = dict(described.cluster) | {"clock": platform.seen.clock}
     machine |= {f"runner {name}": value for name, value in runner().items()}
     return Place(f"kubernetes: namespace {described.namespace}", machine, described.versions)
 
@@ -121,14 +121,16 @@ async def _facts(
 ) -> RunFacts:
     """What the run knows, with the bounds that are known only now."""
     provenance = description.provenance
-    machine = provenance.machine | {"watches told": platform.delivery}
+    machine = provenance.machine | {"watches told": platform.seen.delivery}
     described = description.model_copy(
         update={"provenance": provenance.model_copy(update={"machine": machine})}
     )
-    return await collect(plan, platform, [platform.final(change) for change in changes.seen], described)
+    return await collect(plan, platform, [platform.seen.final(change) for change in changes.seen], described)
 
 
-def _read_back(run_id: str, jaeger: str, prometheus: str, store: Path, collector: str) -> None:
+async def _read_back(
+    run_id: str, jaeger: Jaeger, prometheus: Prometheus, store: Path, collector: str
+) -> None:
     """Copy the run out of Jaeger and Prometheus once all of it has arrived, or nothing more arrives in time.
 
     What is missing then is open in the ledger.
@@ -136,16 +138,25 @@ def _read_back(run_id: str, jaeger: str, prometheus: str, store: Path, collector
     deadline = time.monotonic() + _ARRIVED_WITHIN
     while True:
         is_last = time.monotonic() > deadline
-        try:
-            source = StackSource.read(Jaeger(jaeger), Prometheus(prometheus), run_id, store)
-        except BackendError:
-            if is_last:
-                raise
-            time.sleep(_LOOK)
-            continue
-        with closing(source):
-            if is_last or all(ledger(lane).closes for lane in source.lanes()):
-                emit_changes(source, collector)
-                return
-        store.unlink()
-        time.sleep(_LOOK)
+        # In a thread: the way there is this event loop's.
+        if await asyncio.to_thread(_read_once, run_id, jaeger, prometheus, store, collector, is_last=is_last):
+            return
+        await asyncio.sleep(_LOOK)
+
+
+def _read_once(
+    run_id: str, jaeger: Jaeger, prometheus: Prometheus, store: Path, collector: str, *, is_last: bool
+) -> bool:
+    """Whether the run is in the store now: all of it, or what there is at last."""
+    try:
+        source = StackSource.read(jaeger, prometheus, run_id, store)
+    except BackendError:
+        if is_last:
+            raise
+        return False
+    with closing(source):
+        if is_last or all(ledger(lane).closes for lane in source.lanes()):
+            emit_changes(source, collector)
+            return True
+    store.unlink()
+    return False

@@ -17,11 +17,16 @@ def client_tally(pod: str, log: Path) -> ClientTally | None:
 
 
 def server_tally(pod: str, log: Path) -> ServerTally:
-    """Read what a server pod counted; ``by_code`` is None when it ended before it could say."""
+    """Read what a server pod counted; ``by_code`` is None when it ended before it could say.
+
+    So it is when its program was started again: nobody knows what it had counted before.
+    """
+    answered, served = None, 0
     for event in _events(log):
+        served += event.get("event") == "serving"
         if event.get("event") == "stopped":
-            return ServerTally(server=pod, by_code=event["answered"])
-    return ServerTally(server=pod, by_code=None)
+            answered = event["answered"]
+    return ServerTally(server=pod, by_code=answered if served <= 1 else None)
 
 
 def _events(log: Path) -> Iterator[dict[str, Any]]:

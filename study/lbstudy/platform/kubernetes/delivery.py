@@ -9,8 +9,8 @@ _NANO = 1_000_000_000
 class Delivery:
     """From the sending of a renewal of the run's Lease to the watch that tells of it.
 
-    The API accepted it after it was sent: the time in between is more than the watch's delay. What others change
-    is told by the same API, and taken in by the same event loop.
+    The API accepted it after it was sent: the time in between is more than the watch's delay. What others
+    change is told by the same API, and taken in by the same event loop.
     """
 
     delays: list[float] = field(default_factory=list)  # s

@@ -66,7 +66,7 @@ def deployment(template: Object, spec: ServerSpec, owner: Owner) -> Object:
     container = _container(pod, "server")
     container["command"] = ["opentelemetry-instrument", "python", "-m", SERVER_MODULE]
     # A pod's loopback is reached by port-forward only, which takes the rights that faults should take.
-    container["args"] = server_args(spec, "0.0.0.0", control="127.0.0.1")
+    container["args"] = server_args(spec, "0.0.0.0", "127.0.0.1")
     container["env"] = environment(container.get("env") or [], spec.env)
     if probe := container.get("readinessProbe"):
         probe["periodSeconds"] = round(spec.probe.period)

@@ -159,7 +159,7 @@ class Controller:
             self._deployment_of[pod.name] = servers.spec.name
             self._add(ChangeKind.CREATED, servers.spec.name, pod.name)
             trouble = self._faults.start(servers.spec.name, pod)
-            args = server_args(servers.spec, pod.address, trouble)
+            args = server_args(servers.spec, pod.address, pod.address, trouble)
             self._run_pod(
                 pod.name, server_start(servers.spec), SERVER_MODULE, args, servers.spec.env, pod.address
             )

@@ -1,0 +1,255 @@
+"""A namespace of a real cluster, applied as a user would, and what kubectl says of it."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+KINDS = (
+    "deployments,replicasets,statefulsets,daemonsets,jobs,cronjobs,pods,services,endpointslices,configmaps,secrets,"
+    "serviceaccounts,leases,networkpolicies,roles,rolebindings,poddisruptionbudgets"
+)
+STARTING = 300.0
+"""Seconds for the parts to be Ready: pods start slowly where the machine has much else to do."""
+
+
+def need() -> str:
+    """The image of the pods; skips the test where there is no cluster, or no image in it."""
+    lacking = [name for name in ("KUBECONFIG", "LBSTUDY_IMAGE") if not os.environ.get(name)]
+    if shutil.which("kubectl") is None:
+        lacking.append("kubectl")
+    if lacking:
+        reason = f"needs {', '.join(lacking)}"
+        if os.environ.get("LBSTUDY_PARTS") == "required":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return os.environ["LBSTUDY_IMAGE"]
+
+
+def kubectl(*arguments: str, check: bool = True, given: str | None = None) -> str:
+    done = subprocess.run(
+        ["kubectl", *arguments], capture_output=True, text=True, check=False, input=given, timeout=STARTING
+    )
+    if check and done.returncode:
+        raise AssertionError(f"kubectl {' '.join(arguments)}: {done.stderr}")
+    return done.stdout
+
+
+@dataclass
+class Finished:
+    """A command that has ended."""
+
+    code: int
+    out: str
+    err: str
+    folder: Path
+
+    @property
+    def result(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.out)
+        return found
+
+
+@dataclass
+class Command:
+    """``lbstudy run`` while it lasts."""
+
+    process: subprocess.Popen[str]
+    folder: Path
+    lines: list[str] = field(default_factory=list)
+    _said: threading.Condition = field(default_factory=threading.Condition)
+    _ended: bool = False
+
+    def read(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            with self._said:
+                self.lines.append(line)
+                self._said.notify_all()
+        with self._said:
+            self._ended = True
+            self._said.notify_all()
+
+    def until(self, text: str, within: float = STARTING) -> str:
+        """Wait for a line of its progress."""
+        with self._said:
+            self._said.wait_for(
+                lambda: self._ended or any(text in line for line in self.lines), timeout=within
+            )
+            found = next((line for line in self.lines if text in line), None)
+        assert found is not None, f"{text!r} was not said: {''.join(self.lines)}"
+        return found
+
+    def finish(self, within: float = STARTING) -> Finished:
+        assert self.process.stdout is not None
+        out = self.process.stdout.read()
+        code = self.process.wait(within)
+        with self._said:
+            self._said.wait_for(lambda: self._ended, timeout=10)
+        return Finished(code, out, "".join(self.lines), self.folder)
+
+    def signal(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+
+@dataclass
+class Lab:
+    """The namespace, and the kubeconfig of somebody who may do there what a run needs, and nothing else."""
+
+    namespace: str
+    kubeconfig: Path
+    folder: Path
+    runs: int = 0
+
+    def kubectl(self, *arguments: str, check: bool = True) -> str:
+        return kubectl("-n", self.namespace, *arguments, check=check)
+
+    def get(self, kinds: str, *arguments: str) -> list[dict[str, Any]]:
+        text = self.kubectl("get", kinds, "-o", "json", *arguments)
+        items: list[dict[str, Any]] = json.loads(text)["items"]
+        return items
+
+    def snapshot(self) -> dict[str, str]:
+        """Every object, and what is wanted of it."""
+        found = {}
+        for one in self.get(KINDS):
+            name, kind = one["metadata"]["name"], one["kind"]
+            found[f"{kind}/{name}"] = json.dumps(
+                {
+                    "uid": one["metadata"]["uid"],
+                    "generation": one["metadata"].get("generation"),
+                    "labels": one["metadata"].get("labels"),
+                    "spec": one.get("spec") if kind not in {"Lease", "Pod"} else None,
+                    "data": one.get("data"),
+                },
+                sort_keys=True,
+            )
+        return found
+
+    @contextlib.contextmanager
+    def run(self, *arguments: str, kubeconfig: Path | None = None) -> Iterator[Command]:
+        """``lbstudy run --on kubernetes`` with the least rights; ended with the block at the latest."""
+        self.runs += 1
+        folder = self.folder / f"run-{self.runs}"
+        process = subprocess.Popen(
+            [
+                *(str(Path(sys.executable).with_name("lbstudy")), "run", *arguments),
+                *("--on", "kubernetes", "--namespace", self.namespace),
+                *("--plain", "--json", "--out", str(folder)),
+            ],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"KUBECONFIG": str(kubeconfig or self.kubeconfig)},
+        )
+        command = Command(process, folder)
+        reading = threading.Thread(target=command.read, daemon=True)
+        reading.start()
+        try:
+            yield command
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
+                try:
+                    process.wait(60)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+            reading.join(10)
+
+
+class Witness:
+    """What the pods of a run write, followed by kubectl: the counts that the study has no part in."""
+
+    def __init__(self, lab: Lab, folder: Path) -> None:
+        self._lab = lab
+        self._folder = folder
+        self._followers: dict[str, subprocess.Popen[bytes]] = {}
+        self.pods: dict[str, dict[str, Any]] = {}
+        self._stop = threading.Event()
+        folder.mkdir()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread.start()
+
+    def _look(self) -> None:
+        while not self._stop.wait(0.5):
+            for pod in self._lab.get("pods", "-l", "lbstudy.run.id,app.kubernetes.io/managed-by=lbstudy"):
+                name = pod["metadata"]["name"]
+                self.pods.setdefault(name, pod)
+                if name not in self._followers and pod["status"]["phase"] == "Running":
+                    command = ["kubectl", "-n", self._lab.namespace, "logs", "-f", name]
+                    with (self._folder / name).open("wb") as out:
+                        self._followers[name] = subprocess.Popen(
+                            command, stdout=out, stderr=subprocess.DEVNULL
+                        )
+
+    def close(self) -> None:
+        self._stop.set()
+        self._thread.join(30)
+        for follower in self._followers.values():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                follower.wait(20)
+            follower.kill()
+
+    def events(self, event: str) -> dict[str, dict[str, Any]]:
+        """The event of each pod that said it."""
+        found = {}
+        for name in self._followers:
+            for line in (self._folder / name).read_text(errors="replace").splitlines():
+                if line.startswith('{"event"') and line.endswith("}"):
+                    said = json.loads(line)
+                    if said["event"] == event:
+                        found[name] = said
+        return found
+
+
+@contextlib.contextmanager
+def applied(folder: Path, image: str) -> Iterator[Lab]:
+    """Apply k8s/ into a namespace of its own, as a user would; everything goes with the namespace."""
+    namespace = f"lbstudy-e2e-{os.getpid()}-{int(time.time()) % 100_000}"
+    name, _, tag = image.rpartition(":")
+    # In the repository's parent of no name: kustomize wants paths from the file's own folder.
+    (folder / "kustomization.yaml").write_text(
+        "apiVersion: kustomize.config.k8s.io/v1beta1\n"
+        "kind: Kustomization\n"
+        f"namespace: {namespace}\n"
+        f"resources: [{os.path.relpath(REPOSITORY / 'k8s/base', folder.resolve())}]\n"
+        f"images: [{{name: 'lbstudy', newName: {name}, newTag: {tag}}}]\n"
+        # The live pods are not what is tested, and would only take CPU.
+        "replicas: [{name: greeter, count: 0}, {name: client, count: 0}]\n"
+    )
+    try:
+        kubectl("apply", "-k", str(folder))
+        for part in ("otel-collector", "jaeger", "prometheus"):
+            kubectl("-n", namespace, "rollout", "status", f"deployment/{part}", f"--timeout={STARTING:.0f}s")
+        yield Lab(namespace, _runner(namespace, folder), folder)
+    finally:
+        kubectl("delete", "namespace", namespace, "--wait=false", check=False)
+
+
+def _runner(namespace: str, folder: Path) -> Path:
+    """A kubeconfig with the Role of k8s/ and nothing else."""
+    kubectl("-n", namespace, "create", "serviceaccount", "somebody")
+    kubectl(
+        *("-n", namespace, "create", "rolebinding", "somebody", "--role=lbstudy-runner"),
+        f"--serviceaccount={namespace}:somebody",
+    )
+    token = kubectl("-n", namespace, "create", "token", "somebody").strip()
+    config = json.loads(kubectl("config", "view", "--raw", "--minify", "-o", "json"))
+    config["users"] = [{"name": "somebody", "user": {"token": token}}]
+    config["contexts"][0]["context"]["user"] = "somebody"
+    path = folder / "kubeconfig"
+    path.write_text(json.dumps(config))
+    path.chmod(0o600)
+    return path
