@@ -1,0 +1,108 @@
+"""`advise` names the known pitfalls, and only where they are."""
+
+import pytest
+from lbstudy.config import Scenario, Setting, load_scenario, load_setting
+from lbstudy.model.advice import advise
+from lbstudy.model.keepalive import keepalive
+from lbstudy.model.parameters import Parameters, policy_of
+from lbstudy.model.statements import Statement, Topic, statements
+
+
+def said(scenario: Scenario | None = None, **fields: object) -> list[Statement]:
+    setting = Setting.model_validate({"name": "mine", **fields})
+    scenario = scenario or load_scenario("scale")
+    return statements(setting, scenario, Parameters.of(setting, scenario))
+
+
+def warnings(found: list[Statement]) -> str:
+    return "\n".join(one.text for one in found if one.warns)
+
+
+def test_stock_never_sees_a_scale_up() -> None:
+    assert "A scale-up alone is never seen" in warnings(said())
+    assert "never seen" not in warnings(said(server={"grpc.max_connection_age_ms": 60_000}))
+
+
+def test_an_age_below_the_interval_buys_nothing_and_says_what_to_expect() -> None:
+    found = said(server={"grpc.max_connection_age_ms": 20_000})
+
+    assert "buys nothing" in warnings(found)
+    assert any("expect up to 30 s" in one.text for one in found if one.topic is Topic.ADDED)
+
+
+def test_the_ping_time_out_governs() -> None:
+    channel = {"grpc.keepalive_time_ms": 10_000, "grpc.keepalive_timeout_ms": 3000}
+    assert "grpc.http2.ping_timeout_ms (60000), which governs" in warnings(said(channel=channel))
+    assert "within 70 s" in "\n".join(one.text for one in said(channel=channel))
+
+    channel["grpc.http2.ping_timeout_ms"] = 3000
+    assert "governs" not in warnings(said(channel=channel))
+    assert "within 13 s" in "\n".join(one.text for one in said(channel=channel))
+
+
+def test_idle_pings_that_servers_do_not_tolerate() -> None:
+    channel = {"grpc.keepalive_time_ms": 10_000, "grpc.keepalive_permit_without_calls": 1}
+    tolerant = {"grpc.http2.min_ping_interval_without_data_ms": 5000}
+
+    assert "too_many_pings" in warnings(said(channel=channel))
+    assert "too_many_pings" not in warnings(said(channel=channel, server=tolerant))
+
+
+def test_without_keepalive_a_hung_server_goes_unnoticed() -> None:
+    assert "A server that hangs is not noticed" in warnings(said())
+    assert "1 in 3 RPCs" in warnings(said())
+
+
+def test_a_drain_shorter_than_dns() -> None:
+    slow_dns = load_scenario("scale").model_copy(
+        update={"dns": load_scenario("scale").dns.model_copy(update={"propagation": 3.0})}
+    )
+    assert "get the old list" in warnings(said(slow_dns))
+    assert "get the old list" not in warnings(said())
+
+
+def test_a_grace_shorter_than_the_work() -> None:
+    slow = load_scenario("scale")
+    slow = slow.model_copy(update={"server": slow.server.model_copy(update={"work": 8.0})})
+
+    assert "are cut off" in warnings(said(slow))
+    assert "are cut off" not in warnings(said())
+
+
+def test_pick_first_balances_nothing() -> None:
+    assert "pick_first keeps one connection" in warnings(said(policy="pick_first"))
+
+
+@pytest.mark.parametrize(
+    ("config", "policy"),
+    [
+        ({"loadBalancingConfig": [{"weighted_round_robin": {}}]}, "weighted_round_robin"),
+        ({"loadBalancingPolicy": "ROUND_ROBIN"}, "round_robin"),
+        ({"methodConfig": []}, "pick_first"),
+    ],
+)
+def test_the_policy_that_grpc_will_use(config: dict[str, object], policy: str) -> None:
+    assert policy_of(Setting.model_validate({"name": "mine", "service_config": config})) == policy
+
+
+def test_never_is_no_time() -> None:
+    """2³¹ − 1 ms is gRPC's infinity."""
+    setting = Setting.model_validate({"name": "mine", "server": {"grpc.max_connection_age_ms": 2**31 - 1}})
+
+    assert not Parameters.of(setting, load_scenario("scale")).ages
+    assert not keepalive(setting).is_on
+
+
+def test_advice_on_the_default_scenario() -> None:
+    """Up to 6, down to 2; DNS's 0.5 s, and a connection's age and a cooldown at most."""
+    advice = advise(load_setting("max-age"), load_scenario("scale"))
+
+    assert [(one.before, one.after) for one in advice.changes] == [(3, 6), (6, 2)]
+    up, down = advice.changes
+    assert up.discovery is not None
+    assert up.discovery.median is not None
+    assert up.discovery.median.seconds is not None
+    assert 2 < up.discovery.median.seconds < 5
+    assert up.failed is None
+    assert down.discovery is None
+    assert advice.cost.connections_per_minute == pytest.approx(18, rel=0.1)
