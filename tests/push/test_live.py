@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import sys
 
 import grpc
 import pytest
@@ -60,6 +62,33 @@ async def test_the_client_takes_every_policy(lab: Lab, policy: dict[str, object]
     assert records["Acked"] == records["VersionSent"] == 4
     assert "Nacked" not in records
     assert (await answers(server)).keys() == {"OK"}
+
+
+async def test_the_client_may_have_any_number_of_rpcs_in_flight(lab: Lab) -> None:
+    await lab.up()
+    server, address = await lab.server("a", "--work", "2")
+    await lab.tell(address)
+    program = """
+import asyncio, grpc
+from greeter.v1 import greeter_pb2, greeter_pb2_grpc
+
+async def main():
+    async with grpc.aio.insecure_channel("xds:///greeter") as channel:
+        stub = greeter_pb2_grpc.GreeterServiceStub(channel)
+        calls = [stub.SayHello(greeter_pb2.SayHelloRequest()) for _ in range(1100)]
+        await asyncio.gather(*calls)
+
+asyncio.run(main())
+"""
+    client = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", program),
+        env={"PATH": os.environ["PATH"], "GRPC_XDS_BOOTSTRAP_CONFIG": lab.bootstrap},
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, said = await client.communicate()
+
+    assert client.returncode == 0, said.decode()[-500:]
+    assert await answers(server) == {"OK": 1100}
 
 
 async def test_retries_reach_another_server_when_one_is_killed(lab: Lab) -> None:
