@@ -28,7 +28,8 @@ class Load:
 
     def __init__(self, lines: AsyncIterator[bytes | str], end: Callable[[], Awaitable[None]]) -> None:
         self.firsts: dict[str, First] = {}
-        self.codes: dict[str, int] = {}
+        self.codes: dict[str, int] = {}  # what the client counted, once it has ended
+        self.servers: dict[str, int] = {}  # server → RPCs that it answered
         self.p99 = 0.0  # s
         self._end = end
         self._news = asyncio.Condition()
@@ -59,6 +60,6 @@ class Load:
             elif "failed" in told:
                 print(f"  failed: {told['failed']}: {told['details']}", flush=True)
             elif "codes" in told:
-                self.codes, self.p99 = told["codes"], told["p99"] or 0.0
+                self.codes, self.servers, self.p99 = told["codes"], told["servers"], told["p99"] or 0.0
             async with self._news:
                 self._news.notify_all()

@@ -70,9 +70,9 @@ async def _serve(args: argparse.Namespace, termination: Termination) -> None:
     )
     for service in SERVICES:
         await health_servicer.set(service, health_pb2.HealthCheckResponse.NOT_SERVING)
-    _listen(server, args.address)
+    addresses = {"address": _listen(server, args.address)}
     async with AsyncExitStack() as stack:
-        await _begin_source(args, control_plane, stack)
+        addresses |= await _begin_source(args, control_plane, stack)
         await server.start()
         ended = asyncio.create_task(termination.wait())
         synced = asyncio.create_task(control_plane.synced.wait())
@@ -80,7 +80,7 @@ async def _serve(args: argparse.Namespace, termination: Termination) -> None:
         if not ended.done():
             for service in SERVICES:
                 await health_servicer.set(service, health_pb2.HealthCheckResponse.SERVING)
-            emit("serving", address=args.address)
+            emit("serving", **addresses)
         await ended
         synced.cancel()
         emit("draining")
@@ -90,16 +90,18 @@ async def _serve(args: argparse.Namespace, termination: Termination) -> None:
     emit("stopped", records=log.report())
 
 
-async def _begin_source(args: argparse.Namespace, control_plane: ControlPlane, stack: AsyncExitStack) -> None:
-    """Have endpoints come from where the arguments say; the stack ends it."""
+async def _begin_source(
+    args: argparse.Namespace, control_plane: ControlPlane, stack: AsyncExitStack
+) -> dict[str, str]:
+    """Have endpoints come from where the arguments say, until the stack ends; returns what it listens on."""
     if args.reports is not None:
         reports = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
         push_pb2_grpc.add_EndpointServiceServicer_to_server(Reports(control_plane), reports)
-        _listen(reports, args.reports)
+        address = _listen(reports, args.reports)
         await reports.start()
         stack.push_async_callback(reports.stop, None)
         control_plane.source_synced()  # a service of which nothing was reported is none
-        return
+        return {"reports": address}
     try:
         from endpoint_push.sources.kubernetes import (  # noqa: PLC0415  # an extra, not needed otherwise
             EndpointSliceWatch,
@@ -114,11 +116,13 @@ async def _begin_source(args: argparse.Namespace, control_plane: ControlPlane, s
     stack.push_async_callback(watch.close)
     watching = asyncio.create_task(watch.run())
     stack.callback(watching.cancel)
+    return {}
 
 
-def _listen(server: grpc.aio.Server, address: str) -> None:
+def _listen(server: grpc.aio.Server, address: str) -> str:
+    """Returns the address with the port that was free, where 0 was asked for."""
     try:
-        server.add_insecure_port(address)
+        return f"{address.rpartition(':')[0]}:{server.add_insecure_port(address)}"
     except RuntimeError as error:
         raise _UnableError(f"cannot listen on {address}: in use, or not of this machine") from error
 

@@ -22,6 +22,9 @@ from endpoint_push.xds.v3 import resources_pb2 as pb
 
 _ADS = pb.ConfigSource(ads=pb.AggregatedConfigSource(), resource_api_version=pb.API_VERSION_V3)
 
+# By default a client refuses what exceeds 1024 RPCs in flight ("circuit breaker drop"); over DNS none does.
+_UNLIMITED = pb.CircuitBreakers(thresholds=[pb.Thresholds(max_requests=UInt32Value(value=2**32 - 1))])
+
 
 def listener(service: str) -> Any:
     """What ``xds:///service`` leads to first."""
@@ -52,6 +55,7 @@ def cluster(service: str, policy: Policy) -> Any:
             name=service,
             type=pb.DISCOVERY_TYPE_EDS,
             eds_cluster_config=pb.EdsClusterConfig(eds_config=_ADS, service_name=service),
+            circuit_breakers=_UNLIMITED,
             outlier_detection=(
                 None if policy.outlier_detection is None else _outliers(policy.outlier_detection)
             ),

@@ -135,3 +135,41 @@ def test_error_is_one_line_with_file_key_and_what_was_expected(write: Write, tex
     message = str(caught.value)
     assert message.startswith(f"{path}: {line}"), message
     assert "\n" not in message
+
+
+def test_push_has_the_policy_told_by_a_control_plane(write: Write) -> None:
+    setting = load_setting(
+        write(
+            f'{NAME}discovery = "xds"\npolicy = "weighted_round_robin"\n[push.retry]\non = ["unavailable"]\n'
+            "[push.outlier_detection]\ninterval = 1.0\nfailure_percentage = { threshold = 50 }"
+        )
+    )
+
+    assert json.loads(setting.push_policy_json or "") == {
+        "balancing": "weighted_round_robin",
+        "retry": {"on": ["unavailable"]},
+        "outlier_detection": {"interval": 1.0, "failure_percentage": {"threshold": 50}},
+    }
+    assert load_setting("push").push_policy_json == '{"balancing": "round_robin"}'
+    assert load_setting("stock").push_policy_json is None
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('discovery = "eureka"', 'discovery: expected "dns" or "xds"'),
+        ("[push.retry]\nattempts = 2", 'expected [push] only with discovery = "xds"'),
+        ('discovery = "xds"\npolicy = "pick_first"', "expected policy round_robin or weighted_round_robin"),
+        ('discovery = "xds"\n[service_config]\nloadBalancingPolicy = "x"', "expected no [service_config]"),
+        ('discovery = "xds"\n[push]\nbalancing = "x"', "push: expected the balancing as policy"),
+        ('discovery = "xds"\n[push.retry]\nattempts = 9', "push: retry.attempts: expected 2 to 5, found 9"),
+        ('discovery = "xds"\n[push]\nretry = 1979-05-27', "push: expected what JSON can say"),
+        ('discovery = "xds"\npush = 1', "push: expected a table [push] with retry and outlier_detection"),
+    ],
+)
+def test_what_no_control_plane_could_be_told_is_refused(write: Write, text: str, said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_setting(write(NAME + text))
+
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
