@@ -6,6 +6,7 @@ import pytest
 import yaml
 from lbstudy.config.load import load_setting
 from lbstudy.observation import attributes
+from lbstudy.platform.kubernetes import checks
 from lbstudy.run.environment import pod_environment
 
 from tests.kubernetes.manifests.rendered import ROOT, container, environment, find, pod, render
@@ -139,3 +140,20 @@ def test_live_pods_have_the_options_of_their_setting(setting: str, overlay: str)
     assert channel_arguments(overlay, "client") == {key: str(value) for key, value in options.channel.items()}
     for deployment in ("greeter", "client"):
         assert environment(render(overlay), deployment)["LBSTUDY_SETTING"] == setting
+
+
+def test_the_role_for_a_run_has_all_that_a_run_looks_for() -> None:
+    granted = {
+        (group, resource, verb)
+        for rule in find(render("k8s"), "Role", "lbstudy-runner")["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+    wanted = {
+        (group, f"{resource}/{part}" if part else resource, verb)
+        for group, resource, part, verbs in checks._RIGHTS
+        for verb in verbs
+    }
+
+    assert wanted <= granted
