@@ -14,9 +14,11 @@ pytestmark = pytest.mark.skipif(
 
 
 def test_max_age_is_as_the_model_says(tmp_path: Path) -> None:
-    """Eight changes and twenty clients: too few for 10 %, so the model's median lies within the interval,
-    stretched by 10 %, and each client's look-ups and connections, which average over all of it, within 3
-    %.""" out = tmp_path / "run"
+    """Eight changes are too few for 10 %: the model's median lies within their interval, stretched by 10 %.
+
+    A client's look-ups and connections average over the whole sweep: they agree within 3 %.
+    """
+    out = tmp_path / "run"
     program = Path(sys.executable).with_name("lbstudy")
     options = ["--changes", "8", "--clients", "20", "--plain", "--json", "--out", str(out)]
     done = subprocess.run(
