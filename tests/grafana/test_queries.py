@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -139,8 +140,11 @@ def test_the_bars_of_errors_are_the_counts_of_the_result(sent_run: SentRun) -> N
     for series in ask(sent_run, filled(query["expr"], sent_run), is_instant=True):
         codes = by_server.setdefault(series["metric"]["server_k8s_pod_name"], {})
         codes[series["metric"]["rpc_response_status_code"]] = float(series["value"][1])
-    failed = sent_run.of(ABRUPT).errors.by_server
-    assert by_server == {server or "no server": codes for server, codes in failed.items()}
+    failed: dict[str, Counter[str]] = {}
+    for setting in sent_run.result.settings:
+        for server, counts in setting.errors.by_server.items():
+            failed.setdefault(server or "no server", Counter()).update(counts)
+    assert by_server == failed
 
 
 def test_bars_are_made_of_columns_that_the_query_returns(sent_run: SentRun) -> None:
@@ -233,6 +237,19 @@ def test_dns_changes_are_annotated_at_their_very_instants(sent_run: SentRun) -> 
         assert told
         for instant in told:
             assert min(abs(instant - at) for at in real) < 0.002
+
+
+def test_faults_are_annotated_while_they_last(sent_run: SentRun) -> None:
+    setting = sent_run.result.settings[0]
+    (fault,) = setting.faults
+    for annotation in annotations("Faults"):
+        assert annotation["titleFormat"] == "{{lbstudy_fault_label}}"
+        (series,) = ask(sent_run, filled(annotation["expr"], sent_run, setting=setting.name))
+        assert series["metric"]["lbstudy_fault_label"] == fault.label
+        # At the exports that tell it: one each second, and what an export takes.
+        told = [float(at) - sent_run.zero for at, _ in series["values"]]
+        assert fault.start - 1 < min(told) < fault.start + 4
+        assert max(told) < fault.end + 4
 
 
 def annotations(name: str) -> Iterator[dict[str, Any]]:

@@ -4,17 +4,20 @@ import re
 import xml.etree.ElementTree as ET
 
 import pytest
-from lbstudy.report.charts import marks, svg, waterfall
+from lbstudy.report.charts import annotations, marks, svg, waterfall
 from lbstudy.report.charts.coverage import coverage
 from lbstudy.report.charts.plot import Plot
 from lbstudy.report.charts.scale import Linear, Log, around, from_zero, round_step
 from lbstudy.report.charts.stack import fair_levels, runs, stacked_steps
+from lbstudy.report.html import render_html
 from lbstudy.report.palette import Palette, ranges
 from lbstudy.result.model import (
     Added,
     ClientView,
     Delay,
     DelaySummary,
+    Fault,
+    Group,
     Stage,
     StageName,
     Timeline,
@@ -229,3 +232,40 @@ def test_coverage_is_drawn_as_steps_with_gaps() -> None:
     # 70 px high from 24 px down: 100 % at 24, 50 % at 59, 0 % at 94; x goes from 0 to 1000.
     (path,) = re.findall(r'd="(M[^"]*)" class="line coverage"', drawn)
     assert path == "M0,24h0L250,24L250,59L500,59M750,94h0L1000,94"
+
+
+def fault(label: str, start: float, end: float) -> Fault:
+    none = Group(servers=0, requests=0, failed=0, p50=None, p99=None)
+    return Fault(
+        label=label, start=start, end=end, servers=[], troubled=none, untouched=none, unanswered=none
+    )
+
+
+def test_faults_are_bands_from_when_to_when_they_lasted() -> None:
+    plot = Plot(Linear(0, 100), Linear(0, 1), height=50, top=10)
+    drawn = annotations.bands([fault("slow", 20, 60), fault("kill", 70, 70)], plot, 10, 60, named=True)
+    found = ET.fromstring(f"<svg>{drawn}</svg>")
+    slow, kill = found.iter("rect")
+    assert [slow.get(k) for k in ("x", "y", "width", "height")] == ["20%", "10", "40%", "50"]
+    assert slow.findtext("title") == "F1 slow: 20.0 to 60.0 s"
+    assert kill.get("width") == "0%"
+    assert [edge.get("x1") for edge in found.iter("line")] == ["20%", "60%", "70%"]  # one where it is one
+    assert [(text.text or "").strip("\u00a0") for text in found.iter("text")] == ["F1", "F2"]
+
+
+def test_labels_of_faults_do_not_lie_on_each_other() -> None:
+    plot = Plot(Linear(0, 100), Linear(0, 1), height=50)
+    faults = [fault("a", 0, 10), fault("b", 5, 6), fault("c", 41, 90), fault("d", 50, 60), fault("e", 90, 99)]
+    assert annotations.fault_rows(faults, plot) == [0, 1, 0, 1, 0]
+    assert annotations.fault_rows([], plot) == []
+
+
+def test_every_chart_over_time_has_the_faults() -> None:
+    result = sample.result()
+    faults = [fault("slow", 20, 60), fault("stop", 30, 70)]
+    changed = [setting.model_copy(update={"faults": faults}) for setting in result.settings]
+    html = render_html(result.model_copy(update={"settings": changed}))
+    # Timeline, coverage, latency, and three of utilisation.
+    assert html.count('class="fault"') == 6 * len(faults) * len(changed)
+    assert 'href="#faults"' in html
+    assert 'href="#faults"' not in render_html(result)

@@ -123,6 +123,19 @@ def test_servers_that_were_not_discovered(sent_run: SentRun) -> None:
     assert not sent_run.of(SWIFT).adaptability.undiscovered
 
 
+def test_the_faults_and_the_servers_that_they_were_on(sent_run: SentRun) -> None:
+    found = documented(sent_run, "faults")
+    told = {
+        (span["lbstudy.fault.label"], span["server.k8s.pod.name"])
+        for trace in found
+        for span in spans(trace, "lbstudy")
+        if span["name"] == "fault on server"
+    }
+    faults = [fault for setting in sent_run.result.settings for fault in setting.faults]
+    assert len(found) == len(faults) == 2
+    assert told == {(fault.label, server) for fault in faults for server in fault.servers}
+
+
 def test_from_a_slow_rpcs_exemplar_to_its_trace(sent_run: SentRun) -> None:
     found = get(
         f"{sent_run.stack.prometheus}/api/v1/query_exemplars",

@@ -1,7 +1,7 @@
 """A real run that is sent to a real stack, for the tests of what can be found there.
 
 Short, and with something of everything: a server that is added, found under one setting and not under the
-other; two that are removed, one of them abruptly, with RPCs in flight.
+other; two that are removed, one of them abruptly, with RPCs in flight; a fault on one.
 """
 
 import json
@@ -46,6 +46,12 @@ servers = 3
 [[step]]
 at = 7
 servers = 1
+[[fault]]
+kind = "latency"
+at = 1
+until = 2.5
+servers = 1
+seconds = 0.1
 """
 _SETTINGS = {
     ABRUPT: 'policy = "round_robin"\n[drain]\nwait = 0\ngrace = 0\n',
@@ -107,7 +113,9 @@ def _has_arrived(run: SentRun) -> bool:
     counted = (
         f'sum(max_over_time(rpc_client_call_duration_seconds_count{{lbstudy_run_id="{run.run_id}"}}[5m]))'
     )
-    changes = sum(len(s.adaptability.added) + len(s.adaptability.removed) for s in run.result.settings)
+    changes = sum(
+        len(s.adaptability.added) + len(s.adaptability.removed) + len(s.faults) for s in run.result.settings
+    )
     return (
         value(run.stack, counted, time.time()) == rpcs
         and len(traces(run, "greeter-client", {"rpc.system": "grpc"})) == rpcs
