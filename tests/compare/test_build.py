@@ -101,7 +101,7 @@ def test_lost_requests_count_by_what_happened_to_the_servers() -> None:
     assert measured(found, "failed.removed", "careless").median == Amount(value=9)
     assert measured(found, "failed.added", "careless").high == Amount(value=0)
     assert figure(found, "failed.removed", "careful").standing is Standing.BEST
-    assert "The fewest requests are lost with careful." in found.answers
+    assert "The fewest requests are lost with careful when servers are removed." in found.answers
     assert found.settings[1].better == ["requests lost when servers are removed: 0 against 9"]
     assert found.settings[0].is_beaten_by == ["careful"]
     assert (found.cell("careless", "compare").rpcs, found.cell("careless", "compare").rpcs_failed) == (
