@@ -74,14 +74,21 @@ def _found(figures: Sequence[Figure], cells: Sequence[Cell]) -> str:
         least, most = text.median(figure, middle[0]), text.median(figure, middle[-1])
         span = least if least == most else f"{least} to {most}"
         return f"No setting was shown to find new servers sooner than another ({span})."
-    best.sort(key=lambda name: known[name].median.value)
-    times = [text.median(figure, known[name]) for name in best]
-    after = times[0] if times[0] == times[-1] else f"{times[0]} to {times[-1]}"
-    clause = f"New servers get requests soonest with {_list(best)} (after {after})"
+    found = sorted((n for n, one in known.items() if not one.median.more), key=lambda n: _rank(known[n]))
+    first = [name for name in found if name in best]
+    then = [name for name in found if name not in best]
+    clause = f"New servers get requests soonest with {_timed(figure, known, first)}"
+    if then:
+        clause += f", then with {_timed(figure, known, then)}"
     if never:
-        watched = text.median(figure, known[never[0]]).removeprefix("> ")
-        clause += f"; with {_list(never)} they got none within the {watched} for which they were watched"
+        watched = text.median(figure, min((known[name] for name in never), key=_rank)).removeprefix("> ")
+        who = _list(never) if len(never) <= _MOST_NAMED else f"the other {len(never)}"
+        clause += f"; with {who} they got none within the {watched} for which they were watched"
     return f"{clause}."
+
+
+def _timed(figure: Figure, known: Mapping[str, Estimate], names: Sequence[str]) -> str:
+    return text.names([f"{name} (after {text.median(figure, known[name])})" for name in names])
 
 
 def _lost(figures: Sequence[Figure], cells: Sequence[Cell]) -> str:
