@@ -156,7 +156,7 @@ def test_each_setting_is_held_against_the_first_one() -> None:
     _, _, root = page("whole")
     first, second = root.find("article", class_="card")
     assert "What the others are held against." in first.text()
-    assert "Better in something and worse in nothing, price aside: fast." in first.text()
+    assert "Beaten by fast: better in something, worse in nothing, price aside." in first.text()
     assert "requests lost when a server hangs" not in second.text()  # of which fast had none: nothing to tell
     assert "requests lost when servers are removed: 0 against 6" in second.text()
 

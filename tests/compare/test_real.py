@@ -48,9 +48,8 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("compare")
     for name, content in (("tiny", SCENARIO), ("quiet", QUIET), ("eager", EAGER)):
         (folder / f"{name}.toml").write_text(content)
-    settings = ["-s", "./quiet.toml", "-s", "./eager.toml"]
-    options = ["--scenario", "./tiny.toml", *settings, "--repeat", "1", "--out", "mine"]
-    command = [str(LBSTUDY), "compare", *options]
+    arguments = ["--scenario", "./tiny.toml", "-s", "./quiet.toml", "-s", "./eager.toml", "--repeat", "1"]
+    command = [str(LBSTUDY), "compare", *arguments, "--out", "mine"]
     ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=GUARD, check=False)
     assert ended.returncode == 0, ended.stderr
     return folder / "mine"

@@ -1,6 +1,7 @@
 """From finished runs to the comparison: every figure of every cell, and what follows from it."""
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from lbstudy.compare import words
 from lbstudy.compare.interval import estimate, is_less
@@ -19,6 +20,9 @@ from lbstudy.compare.model import (
 from lbstudy.compare.plan import Plan, PlannedRun
 from lbstudy.measures.attribution import summary as mean_waits
 from lbstudy.result.model import Result, SettingResult, WaitSummary
+
+_MATTERS: Final = 0.1
+"""A difference of a smaller part of the larger median is not worth telling, whatever the figure."""
 
 Results = Mapping[str, Result]
 """A run's folder → its result."""
@@ -161,4 +165,5 @@ def is_better(figure: Figure, one: Estimate | None, other: Estimate | None) -> b
     """Whether one is shown to be less than the other, and by enough to be worth telling."""
     if one is None or other is None or not is_less(one, other):
         return False
-    return other.median.value - one.median.value >= figure.least
+    difference = other.median.value - one.median.value
+    return difference >= max(figure.least, _MATTERS * other.median.value)

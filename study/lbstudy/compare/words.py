@@ -51,7 +51,7 @@ def verdict(
         few = f"{most} run{'s' if most > 1 else ''} of each"
         answer = f"To tell settings apart, {interval.FEWEST} runs of each are needed."
         return Said(f"{few} cannot tell the settings apart yet.", [answer], points)
-    answers = [_lost(plan, figures, cells), *_unbeaten(compared), *_never_pays(plan, compared)]
+    answers = [_lost(figures, cells), *_unbeaten(compared), *_never_pays(plan, compared)]
     return Said(_found(figures, cells), answers, points)
 
 
@@ -74,29 +74,36 @@ def _found(figures: Sequence[Figure], cells: Sequence[Cell]) -> str:
         least, most = text.median(figure, middle[0]), text.median(figure, middle[-1])
         span = least if least == most else f"{least} to {most}"
         return f"No setting was shown to find new servers sooner than another ({span})."
-    best.sort(key=lambda name: known[name].median.value)
-    times = [text.median(figure, known[name]) for name in best]
-    after = times[0] if times[0] == times[-1] else f"{times[0]} to {times[-1]}"
-    clause = f"New servers get requests soonest with {_list(best)} (after {after})"
+    found = sorted((n for n, one in known.items() if not one.median.more), key=lambda n: _rank(known[n]))
+    first = [name for name in found if name in best]
+    then = [name for name in found if name not in best]
+    clause = f"New servers get requests soonest with {_timed(figure, known, first)}"
+    if then:
+        clause += f", then with {_timed(figure, known, then)}"
     if never:
-        watched = text.median(figure, known[never[0]]).removeprefix("> ")
-        clause += f"; with {_list(never)} they got none within the {watched} for which they were watched"
+        watched = text.median(figure, min((known[name] for name in never), key=_rank)).removeprefix("> ")
+        who = _list(never) if len(never) <= _MOST_NAMED else f"the other {len(never)}"
+        clause += f"; with {who} they got none within the {watched} for which they were watched"
     return f"{clause}."
 
 
-def _lost(plan: Plan, figures: Sequence[Figure], cells: Sequence[Cell]) -> str:
-    """Which settings lose the fewest requests, whatever happens to the servers."""
-    places = [place for place, figure in enumerate(figures) if figure.key.startswith(FAILED)]
-    standings = {
-        name: {cell.figures[place].standing for cell in cells if cell.setting == name for place in places}
-        for name in plan.settings
-    }
-    best = [name for name, all_ in standings.items() if Standing.BEST in all_ and Standing.WORSE not in all_]
-    if best:
-        return f"The fewest requests are lost with {_list(best)}."
-    if any(Standing.WORSE in all_ for all_ in standings.values()):
-        return "Which setting loses the fewest requests depends on what happens to the servers."
-    return "No setting was shown to lose fewer requests than another."
+def _timed(figure: Figure, known: Mapping[str, Estimate], names: Sequence[str]) -> str:
+    return text.names([f"{name} (after {text.median(figure, known[name])})" for name in names])
+
+
+def _lost(figures: Sequence[Figure], cells: Sequence[Cell]) -> str:
+    """With which settings the fewest requests are lost, by what happens to the servers."""
+    found: dict[str, list[str]] = {}
+    for place, figure in enumerate(figures):
+        if figure.key.startswith(FAILED):
+            best = dict.fromkeys(c.setting for c in cells if c.figures[place].standing is Standing.BEST)
+            if best:
+                when = figure.label.removeprefix("requests lost").strip(": ")
+                found.setdefault(_list(list(best)), []).append(when)
+    if not found:
+        return "No setting was shown to lose fewer requests than another."
+    clauses = [f"with {best} {text.names(whens)}" for best, whens in found.items()]
+    return f"The fewest requests are lost {'; '.join(clauses)}."
 
 
 def _unbeaten(compared: Sequence[ComparedSetting]) -> list[str]:
