@@ -2,6 +2,7 @@
 
 import asyncio
 import getpass
+import os
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -179,8 +180,7 @@ class KubernetesPlatform:
         self._client_template = await self._template(names.CLIENT_TEMPLATE)
         container = objects.container_name(self._server_template, "server")
         self._injector = Injector(self._cluster, container, self._seed, self.seen.fault)
-        holder = f"{getpass.getuser()}@{socket.gethostname()}"
-        self._owner = await lease.acquire(self._cluster, self._run_id, holder, self._tell)
+        self._owner = await lease.acquire(self._cluster, self._run_id, _holder(), self._tell)
         self.seen.start()
         observer = objects.observer(self._client_template, program(), self._services, self._owner)
         with api_errors("creating the observer"):
@@ -282,3 +282,12 @@ class KubernetesPlatform:
     def _running(self, concerns: Callable[[str], bool]) -> set[str]:
         """The workloads that have a pod which has not ended."""
         return {pod.deployment for pod in self.seen.pods.present() if concerns(pod.deployment)}
+
+
+def _holder() -> str:
+    """Who runs this, for people: a user in a container may have no name."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"
