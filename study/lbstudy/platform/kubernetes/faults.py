@@ -101,6 +101,8 @@ class Injector:
         self._lasting.append(lasting)
         try:
             if fault.kind in DELETIONS:
+                # A deletion alone leaves it to the kubelet how hard it kills.
+                await self._signal(pod, "SIGKILL")
                 await self._delete(pod)
             elif fault.kind in SIGNALS:
                 await self._signal(pod, "SIGSTOP")
@@ -167,7 +169,7 @@ class Injector:
             raise PlatformError(f"{pod.name}: {name} cannot be sent: {said}")
 
     async def _delete(self, pod: KnownPod) -> None:
-        """With no grace: SIGKILL, and a new pod takes its place."""
+        """With no grace: a new pod takes its place at once."""
         with api_errors(f"deleting {pod.name}"):
             try:
                 await self._cluster.objects.delete(Pod, pod.name, grace_period=0)
