@@ -52,6 +52,7 @@ class _Lasting:
 
     fault: Fault
     pod: KnownPod
+    is_told: bool = False  # its beginning was
 
 
 class Injector:
@@ -92,7 +93,7 @@ class Injector:
 
     def on_exited(self, pod: KnownPod) -> None:
         """A pod has ended, and its faults with it."""
-        for one in [one for one in self._lasting if one.pod is pod]:
+        for one in [one for one in self._lasting if one.pod is pod and one.is_told]:
             self._lifted(one, time.monotonic_ns())
 
     async def _begin(self, pod: KnownPod, fault: Fault) -> None:
@@ -115,8 +116,9 @@ class Injector:
                 raise
         else:
             self._tell(ChangeKind.FAULT, pod, begun, fault.label)
+            lasting.is_told = True
             if pod.ended:
-                self._lifted(lasting, begun)
+                self._lifted(lasting, time.monotonic_ns())
 
     async def _end(self, one: _Lasting) -> None:
         begun = time.monotonic_ns()
