@@ -58,6 +58,7 @@ class Finished:
 
     @property
     def result(self) -> dict[str, Any]:
+        assert self.out, self.err
         found: dict[str, Any] = json.loads(self.out)
         return found
 
@@ -167,6 +168,9 @@ class Lab:
                 except subprocess.TimeoutExpired:
                     process.kill()
             reading.join(10)
+            for pipe in (process.stdout, process.stderr):
+                if pipe is not None:
+                    pipe.close()
 
 
 class Witness:

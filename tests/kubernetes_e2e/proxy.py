@@ -4,7 +4,7 @@ import contextlib
 import json
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,22 +18,30 @@ class Proxy:
         self._lock = threading.Lock()
         self._server = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._server.getsockname()[1])
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._threads: list[threading.Thread] = []
+        self._start(self._accept)
+
+    def _start(self, target: Callable[..., None], *arguments: object) -> None:
+        thread = threading.Thread(target=target, args=arguments, daemon=True)
+        self._threads.append(thread)
+        thread.start()
 
     def cut(self) -> int:
-        """Reset every connection; returns how many there were."""
+        """End every connection; returns how many there were."""
         with self._lock:
             pairs, self._pairs = self._pairs, set()
         for pair in pairs:
             for one in pair:
                 with contextlib.suppress(OSError):
-                    one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-                    one.shutdown(socket.SHUT_RDWR)
+                    one.shutdown(socket.SHUT_RDWR)  # wakes the pump, which closes it
         return len(pairs)
 
     def close(self) -> None:
-        self._server.close()
+        self._server.shutdown(socket.SHUT_RDWR)
         self.cut()
+        for thread in self._threads:
+            thread.join(5)
+        self._server.close()
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
@@ -43,15 +51,15 @@ class Proxy:
                 with self._lock:
                     self._pairs.add((near, far))
                 for source, sink in ((near, far), (far, near)):
-                    threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
+                    self._start(self._pump, source, sink)
 
     def _pump(self, source: socket.socket, sink: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65_536):
                 sink.sendall(data)
-        for one in (source, sink):
-            with contextlib.suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
+        with contextlib.suppress(OSError):
+            sink.shutdown(socket.SHUT_RDWR)
+        source.close()
 
 
 @contextlib.contextmanager

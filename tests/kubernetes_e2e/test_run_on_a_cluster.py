@@ -149,10 +149,8 @@ def test_trouble_changes_no_count_but_those_it_must(lab: Lab, short: str, tmp_pa
     assert done.code == 0, done.err
     tally = ledger["RPC spans"]
     assert tally["left_count"] == tally["right_count"] > 0
-    # Only the one that was killed could not say what it had counted.
+    # Another one came in its place, and each has its life told once.
     assert killed in setting["servers"]
-    assert "1 server" in ledger["answers"]["note"], ledger["answers"]
-    # One more came in its place, and each has its life told once.
     assert len(setting["servers"]) == 4
     assert lab.snapshot().keys() == before.keys()
 

@@ -33,3 +33,8 @@ def test_a_servers_count_or_that_it_could_not_say(tmp_path: Path) -> None:
     said = write(tmp_path, '{"event": "serving"}\n{"event": "stopped", "answered": {"OK": 5}}\n')
     assert server_tally("s", said) == ServerTally("s", {"OK": 5})
     assert server_tally("s", write(tmp_path, '{"event": "serving"}\n')) == ServerTally("s", None)
+
+
+def test_a_server_that_was_started_again_could_not_say_what_it_had_counted_before(tmp_path: Path) -> None:
+    twice = '{"event": "serving"}\n{"event": "serving"}\n{"event": "stopped", "answered": {"OK": 5}}\n'
+    assert server_tally("s", write(tmp_path, twice)) == ServerTally("s", None)

@@ -25,6 +25,7 @@ from lbstudy.platform.kubernetes.services import ready_pod
 from lbstudy.run.changes import ChangeLog
 from lbstudy.run.describe import Place, describe, runner
 from lbstudy.run.gauges import Gauges
+from lbstudy.run.meter import show_traffic
 from lbstudy.run.plan import STORE_FILE, ClusterChoice, RunPlan
 from lbstudy.run.play import Stage, announce, play
 from lbstudy.run.progress import Progress
@@ -75,6 +76,11 @@ async def run_on_cluster(plan: RunPlan, choice: ClusterChoice, view: View) -> No
         following = asyncio.create_task(changes.follow(platform.changes()))
         stack.callback(following.cancel)
 
+        metering = asyncio.create_task(
+            show_traffic(Prometheus(prometheus), plan.run_id, servers.values(), view)
+        )
+        stack.callback(metering.cancel)
+
         begun: list[RunDescription] = []
         place = _place(described, platform)
         await play(
@@ -83,6 +89,7 @@ async def run_on_cluster(plan: RunPlan, choice: ClusterChoice, view: View) -> No
             view,
             lambda at: begun.append(describe(plan, at, place)),
         )
+        metering.cancel()
         view.stage("stopping the servers")
         await platform.aclose()
         await following

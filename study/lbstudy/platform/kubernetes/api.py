@@ -1,7 +1,8 @@
 """The way to a cluster's API: which cluster, with whose rights, and its errors in one line each."""
 
+import asyncio
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
@@ -19,6 +20,9 @@ from lbstudy.platform.interface import PlatformError
 
 ObjectT = TypeVar("ObjectT", Deployment, Job, Pod, Service)
 
+AnswerT = TypeVar("AnswerT")
+
+_PAUSES: Final = (0.1, 0.5, 2.0)  # s
 _TIMEOUT: Final = 15.0  # s, for one answer
 _MANAGER: Final = "lbstudy"
 
@@ -80,6 +84,32 @@ def typed(kind: type[ObjectT], made: Mapping[str, Any]) -> ObjectT:
     found = kind.from_dict(dict(made))
     assert isinstance(found, kind)
     return found
+
+
+async def persistently(ask: Callable[[], Awaitable[AnswerT]]) -> AnswerT:
+    """Ask again when the connection broke, a few times: for what may be asked twice."""
+    for pause in _PAUSES:
+        try:
+            return await ask()
+        except httpx2.TransportError:
+            await asyncio.sleep(pause)
+    return await ask()
+
+
+async def create(cluster: Cluster, made: Deployment | Job | Pod | Service) -> None:
+    """Create an object. One that is there when it is asked for again was created by the first request."""
+    attempts = 0
+
+    async def ask() -> None:
+        nonlocal attempts
+        attempts += 1
+        try:
+            await cluster.objects.create(made)
+        except ApiError as error:
+            if error.status.code != httpx2.codes.CONFLICT or attempts == 1:
+                raise
+
+    await persistently(ask)
 
 
 @contextmanager

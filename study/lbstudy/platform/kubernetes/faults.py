@@ -52,6 +52,7 @@ class _Lasting:
 
     fault: Fault
     pod: KnownPod
+    is_told: bool = False  # its beginning was
 
 
 class Injector:
@@ -92,7 +93,7 @@ class Injector:
 
     def on_exited(self, pod: KnownPod) -> None:
         """A pod has ended, and its faults with it."""
-        for one in [one for one in self._lasting if one.pod is pod]:
+        for one in [one for one in self._lasting if one.pod is pod and one.is_told]:
             self._lifted(one, time.monotonic_ns())
 
     async def _begin(self, pod: KnownPod, fault: Fault) -> None:
@@ -101,6 +102,8 @@ class Injector:
         self._lasting.append(lasting)
         try:
             if fault.kind in DELETIONS:
+                # A deletion alone leaves it to the kubelet how hard it kills.
+                await self._signal(pod, "SIGKILL")
                 await self._delete(pod)
             elif fault.kind in SIGNALS:
                 await self._signal(pod, "SIGSTOP")
@@ -113,8 +116,9 @@ class Injector:
                 raise
         else:
             self._tell(ChangeKind.FAULT, pod, begun, fault.label)
+            lasting.is_told = True
             if pod.ended:
-                self._lifted(lasting, begun)
+                self._lifted(lasting, time.monotonic_ns())
 
     async def _end(self, one: _Lasting) -> None:
         begun = time.monotonic_ns()
@@ -167,7 +171,7 @@ class Injector:
             raise PlatformError(f"{pod.name}: {name} cannot be sent: {said}")
 
     async def _delete(self, pod: KnownPod) -> None:
-        """With no grace: SIGKILL, and a new pod takes its place."""
+        """With no grace: a new pod takes its place at once."""
         with api_errors(f"deleting {pod.name}"):
             try:
                 await self._cluster.objects.delete(Pod, pod.name, grace_period=0)

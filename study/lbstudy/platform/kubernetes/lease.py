@@ -18,7 +18,7 @@ from lightkube.types import CascadeType, PatchType
 
 from lbstudy.platform.interface import PlatformError
 from lbstudy.platform.kubernetes import names
-from lbstudy.platform.kubernetes.api import Cluster, api_errors
+from lbstudy.platform.kubernetes.api import Cluster, api_errors, persistently
 from lbstudy.platform.kubernetes.objects import Owner
 
 DURATION: Final = 30
@@ -97,7 +97,7 @@ async def release(cluster: Cluster) -> None:
 
 async def _delete(cluster: Cluster) -> None:
     try:
-        await cluster.objects.delete(Lease, names.LEASE, cascade=CascadeType.FOREGROUND)
+        await persistently(lambda: cluster.objects.delete(Lease, names.LEASE, cascade=CascadeType.FOREGROUND))
     except ApiError as error:
         if error.status.code != httpx2.codes.NOT_FOUND:
             raise
@@ -114,7 +114,7 @@ async def _delete(cluster: Cluster) -> None:
 
 async def _find(cluster: Cluster) -> Lease | None:
     try:
-        return await cluster.objects.get(Lease, names.LEASE)
+        return await persistently(lambda: cluster.objects.get(Lease, names.LEASE))
     except ApiError as error:
         if error.status.code == httpx2.codes.NOT_FOUND:
             return None

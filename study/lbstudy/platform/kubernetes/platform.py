@@ -2,6 +2,7 @@
 
 import asyncio
 import getpass
+import os
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -25,7 +26,7 @@ from lbstudy.platform.interface import (
     ServerSpec,
 )
 from lbstudy.platform.kubernetes import lease, names, objects
-from lbstudy.platform.kubernetes.api import Cluster, api_errors, status_of, typed
+from lbstudy.platform.kubernetes.api import Cluster, api_errors, create, persistently, status_of, typed
 from lbstudy.platform.kubernetes.faults import Injector
 from lbstudy.platform.kubernetes.objects import Object, Owner
 from lbstudy.platform.kubernetes.observer import program
@@ -94,8 +95,8 @@ class KubernetesPlatform:
         owner = self._check_running()
         made = objects.deployment(self._server_template, spec, owner)
         with api_errors(f"creating {spec.name}"):
-            await self._cluster.objects.create(typed(Service, objects.service(spec, owner)))
-            work = self._cluster.objects.create(typed(Deployment, made))
+            await create(self._cluster, typed(Service, objects.service(spec, owner)))
+            work = create(self._cluster, typed(Deployment, made))
             await self._command(spec.name, work, ChangeKind.SCALE, str(spec.replicas))
         self._made[spec.name] = made
 
@@ -140,7 +141,7 @@ class KubernetesPlatform:
         self._check_made(spec.server)
         made = objects.job(self._client_template, spec, self._check_running())
         with api_errors(f"creating {spec.name}"):
-            await self._cluster.objects.create(typed(Job, made))
+            await create(self._cluster, typed(Job, made))
 
     async def wait_client(self, name: str) -> int:
         """Wait for the client's end, and for all of its log; returns its exit status."""
@@ -179,12 +180,11 @@ class KubernetesPlatform:
         self._client_template = await self._template(names.CLIENT_TEMPLATE)
         container = objects.container_name(self._server_template, "server")
         self._injector = Injector(self._cluster, container, self._seed, self.seen.fault)
-        holder = f"{getpass.getuser()}@{socket.gethostname()}"
-        self._owner = await lease.acquire(self._cluster, self._run_id, holder, self._tell)
+        self._owner = await lease.acquire(self._cluster, self._run_id, _holder(), self._tell)
         self.seen.start()
         observer = objects.observer(self._client_template, program(), self._services, self._owner)
         with api_errors("creating the observer"):
-            await self._cluster.objects.create(typed(Pod, observer))
+            await create(self._cluster, typed(Pod, observer))
         try:
             async with asyncio.timeout(_OBSERVED_WITHIN):
                 await self.seen.until(lambda: self._observer() is not None)
@@ -200,7 +200,7 @@ class KubernetesPlatform:
     async def _template(self, name: str) -> Object:
         try:
             with api_errors(f"reading Deployment {name}"):
-                template: Object = (await self._cluster.objects.get(Deployment, name)).to_dict()
+                found = await persistently(lambda: self._cluster.objects.get(Deployment, name))
         except PlatformError as error:
             if isinstance(error.__cause__, ApiError) and status_of(error.__cause__) == httpx2.codes.NOT_FOUND:
                 where = f"namespace {self._cluster.namespace}"
@@ -208,6 +208,7 @@ class KubernetesPlatform:
                     f"there is no Deployment {name} in {where}: kubectl apply -k k8s"
                 ) from error
             raise
+        template: Object = found.to_dict()
         return template
 
     def _observer(self) -> KnownPod | None:
@@ -225,7 +226,9 @@ class KubernetesPlatform:
 
     async def _scale(self, deployment: str, replicas: int) -> None:
         patch = {"spec": {"replicas": replicas}}
-        await self._cluster.objects.patch(Deployment, deployment, patch, patch_type=PatchType.MERGE)
+        await persistently(
+            lambda: self._cluster.objects.patch(Deployment, deployment, patch, patch_type=PatchType.MERGE)
+        )
 
     def _on_exited(self, pod: KnownPod) -> None:
         if self._injector is not None:
@@ -282,3 +285,12 @@ class KubernetesPlatform:
     def _running(self, concerns: Callable[[str], bool]) -> set[str]:
         """The workloads that have a pod which has not ended."""
         return {pod.deployment for pod in self.seen.pods.present() if concerns(pod.deployment)}
+
+
+def _holder() -> str:
+    """Who runs this, for people: a user in a container may have no name."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"

@@ -10,7 +10,7 @@ from lightkube import ApiError
 from lightkube.resources.apps_v1 import Deployment
 from lightkube.types import CascadeType, PatchType
 
-from lbstudy.platform.kubernetes.api import Cluster, typed
+from lbstudy.platform.kubernetes.api import Cluster, persistently, typed
 from lbstudy.platform.kubernetes.objects import Object
 
 _RESTARTED: Final = "kubectl.kubernetes.io/restartedAt"
@@ -23,7 +23,9 @@ async def restart(cluster: Cluster, deployment: str, run_id: str) -> None:
     """A rolling update by an annotation of the pod template, as `kubectl rollout restart` makes it."""
     annotations = {_RESTARTED: f"{run_id}-{time.time_ns()}"}
     patch = {"spec": {"template": {"metadata": {"annotations": annotations}}}}
-    await cluster.objects.patch(Deployment, deployment, patch, patch_type=PatchType.STRATEGIC)
+    await persistently(
+        lambda: cluster.objects.patch(Deployment, deployment, patch, patch_type=PatchType.STRATEGIC)
+    )
 
 
 async def recreate(cluster: Cluster, made: Object) -> None:
@@ -55,7 +57,7 @@ async def _evict(cluster: Cluster, pod: str) -> None:
     }
     url = f"/api/v1/namespaces/{cluster.namespace}/pods/{pod}/eviction"
     while True:
-        answer = await cluster.http.post(url, json=body, timeout=15.0)
+        answer = await persistently(lambda: cluster.http.post(url, json=body, timeout=15.0))
         if answer.status_code == httpx2.codes.NOT_FOUND:
             return  # it is gone already
         if answer.status_code != httpx2.codes.TOO_MANY_REQUESTS:
