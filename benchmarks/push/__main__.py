@@ -15,6 +15,7 @@ took the server in. Exit status 1: an RPC failed, a new server got none, or the 
 import argparse
 import asyncio
 import sys
+from collections import Counter
 
 from benchmarks.push.figures import delays, failures
 from benchmarks.push.kubernetes import KubernetesLab
@@ -56,6 +57,8 @@ async def measure(lab: LocalLab | KubernetesLab, args: argparse.Namespace) -> bo
     delays("the same, the control plane killed before", late, args.kills)
     await lab.load.finish()
     print(f"latency from the scheduled instant, p99: {lab.load.p99 * 1e3:.1f} ms")
+    for (code, details), count in Counter(lab.load.failed_as).items():
+        print(f"  {count} failed: {code}: {details}")
     return failures("in all of it", lab.load.codes) and fine and len(late) == args.kills
 
 
@@ -78,7 +81,11 @@ if __name__ == "__main__":
     parser.add_argument("--namespace", default="push-bench", help="made, and deleted at the end")
     parser.add_argument("--server-image", default="lbstudy:dev")
     parser.add_argument("--push-image", default="lbstudy-push:dev")
+    parser.add_argument("--drain-wait", type=float, default=1.0, help="s from SIGTERM to GOAWAY")
     parser.add_argument(
-        "--drain", choices=("await-removed", "wait"), default="await-removed", help="before a server's GOAWAY"
+        "--pre-stop",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="SIGTERM only when no client has the server in its list",
     )
     sys.exit(asyncio.run(main(parser.parse_args())))

@@ -16,10 +16,8 @@ def delays(name: str, seconds: Sequence[float], expected: int, at_most_ms: float
     bound = (
         "" if at_most_ms is None else f"; at most {at_most_ms:g} ms at p99: {'met' if within else 'MISSED'}"
     )
-    print(
-        f"{name}: {len(ms)} of {expected}; ms p50 {p50:.1f}, p99 {p99:.1f}, largest {ms.max():.1f}{bound}",
-        flush=True,
-    )
+    spread = f"p50 {p50:.1f}, p99 {p99:.1f}, largest {ms.max():.1f}"
+    print(f"{name}: {len(ms)} of {expected}; ms {spread}{bound}", flush=True)
     return within
 
 
@@ -27,7 +25,6 @@ def failures(name: str, codes: dict[str, int]) -> bool:
     """Print how many RPCs failed; returns whether none did."""
     failed = {code: count for code, count in codes.items() if code != "OK"}
     total = sum(codes.values())
-    print(
-        f"{name}: {sum(failed.values())} of {total} RPCs failed{f' ({failed})' if failed else ''}", flush=True
-    )
+    codes_of_them = f" ({failed})" if failed else ""
+    print(f"{name}: {sum(failed.values())} of {total} RPCs failed{codes_of_them}", flush=True)
     return not failed and total > 0

@@ -23,6 +23,7 @@ from benchmarks.push.load import PROGRAM, Load
 MANIFESTS = Path(__file__).parents[2] / "k8s"
 PUSH_FILES = ("service-account", "service", "pod-disruption-budget", "network-policies", "deployment")
 SILENT = {f"OTEL_{signal}_EXPORTER": "none" for signal in ("TRACES", "METRICS", "LOGS")}
+CPU = "100m"
 WITHIN = 180.0  # s, for a rollout
 Labels = dict[str, str | Operator[Any] | Iterable[Any] | None]  # lightkube's own, invariant
 SERVERS: Labels = {"app.kubernetes.io/instance": "greeter"}
@@ -183,22 +184,24 @@ def _again(error: Exception, count: int) -> OnErrorResult:  # noqa: ARG001  # li
 
 def _with_image(value: dict[str, Any], image: str) -> None:
     if value["kind"] == "Deployment":
-        value["spec"]["template"]["spec"]["containers"][0]["image"] = image
+        container = value["spec"]["template"]["spec"]["containers"][0]
+        container["image"] = image
+        container["resources"]["requests"]["cpu"] = CPU
 
 
 def _server(value: dict[str, Any], work: float, args: argparse.Namespace) -> None:
     container = value["spec"]["template"]["spec"]["containers"][0]
     container["image"] = args.server_image
+    container["resources"]["requests"]["cpu"] = CPU
     # Bare: five servers' telemetry would be most of the load on a small machine.
     container["command"] = ["python", "-m", "greeter.server"]
-    wait = 1.0 if args.drain == "wait" else 0.0
     container["args"] = [
         "--address=0.0.0.0:50051",
         f"--work={work}",
-        f"--drain-wait={wait}",
+        f"--drain-wait={args.drain_wait}",
         "--drain-grace=5",
     ]
-    if args.drain == "await-removed":
+    if args.pre_stop:
         (patch,) = _documents(MANIFESTS / "components/push/server-setting.yaml")
         container["lifecycle"] = patch["spec"]["template"]["spec"]["containers"][0]["lifecycle"]
 
@@ -212,6 +215,7 @@ def _client_pod(rate: float, image: str, bootstrap: dict[str, Any]) -> dict[str,
         "imagePullPolicy": "IfNotPresent",
         "command": ["python", "/load/client.py", "xds:///greeter", str(rate)],
         "env": [*env, bootstrap],
+        "resources": {"requests": {"cpu": "200m"}},  # without it, whatever else runs on the node comes first
         "volumeMounts": [{"name": "load", "mountPath": "/load"}],
     }
     return {

@@ -31,6 +31,7 @@ class Load:
         self.codes: dict[str, int] = {}  # what the client counted, once it has ended
         self.servers: dict[str, int] = {}  # server → RPCs that it answered
         self.p99 = 0.0  # s
+        self.failed_as: list[tuple[str, str]] = []  # code and details of each failed RPC
         self._end = end
         self._news = asyncio.Condition()
         self._following = asyncio.create_task(self._follow(lines))
@@ -58,7 +59,7 @@ class Load:
             if "first" in told:
                 self.firsts.setdefault(told["first"], First(told["sent"], told["at"]))
             elif "failed" in told:
-                print(f"  failed: {told['failed']}: {told['details']}", flush=True)
+                self.failed_as.append((told["failed"], told["details"]))
             elif "codes" in told:
                 self.codes, self.servers, self.p99 = told["codes"], told["servers"], told["p99"] or 0.0
             async with self._news:

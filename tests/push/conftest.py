@@ -16,3 +16,11 @@ async def lab(start: Start) -> AsyncIterator[Lab]:
     made = Lab(start)
     yield made
     await made.close()
+
+
+@pytest.fixture
+async def other_lab(start: Start) -> AsyncIterator[Lab]:
+    """Another one, which knows nothing of the first."""
+    made = Lab(start)
+    yield made
+    await made.close()

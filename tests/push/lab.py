@@ -24,6 +24,7 @@ class Lab:
         self._start = start
         self.program: Any = None
         self.address = self.reports = LOOPBACK
+        self.uri = ""  # by which clients find control planes, where it is not this one alone
         self._channel: grpc.aio.Channel | None = None
         self._call: Any = None
         self._clients: list[asyncio.subprocess.Process] = []
@@ -84,7 +85,7 @@ class Lab:
     def bootstrap(self) -> str:
         """What gRPC is told of the control plane; it must be in the environment before gRPC is imported."""
         server = {
-            "server_uri": self.address,
+            "server_uri": self.uri or self.address,
             "channel_creds": [{"type": "insecure"}],
             "server_features": ["xds_v3", "ignore_resource_deletion"],
         }

@@ -11,7 +11,7 @@ from endpoint_push.catalog import Catalog
 from endpoint_push.control_plane import ControlPlane
 from endpoint_push.endpoints import Endpoint
 from endpoint_push.policy import Policy
-from endpoint_push.records import Acked, ClientConnected, ClientDisconnected, Nacked, Record
+from endpoint_push.records import Acked, ClientConnected, ClientDisconnected, Nacked, Record, VersionSent
 from endpoint_push.v1 import push_pb2
 from endpoint_push.wire import Kind
 from endpoint_push.xds.v3.discovery_pb2 import DiscoveryRequest, DiscoveryResponse, Node, Status
@@ -86,12 +86,12 @@ async def test_nothing_is_answered_before_all_there_is_has_been_read(served: Ser
     served.plane.set_endpoints("greeter", [A])
     await served.told(ClientConnected)
     served.plane.set_endpoints("greeter", [A, B])  # still reading: a client would have got the first half
-    reading = asyncio.create_task(read(stream))
-    await asyncio.sleep(0)
-    assert not reading.done()
+    for _ in range(20):  # turns of the loop that both are in: more than it would take to send
+        await asyncio.sleep(0)
+    assert not any(isinstance(record, VersionSent) for record in served.records)
     served.plane.source_synced()
 
-    assert (await reading).version_info == "2"
+    assert (await read(stream)).version_info == "2"
 
 
 async def test_a_removal_is_acknowledged_when_every_client_has_taken_the_list_without_it(
@@ -120,7 +120,8 @@ async def test_a_removal_is_acknowledged_when_every_client_has_taken_the_list_wi
 
 async def test_a_removal_waits_until_all_there_is_has_been_read(served: Served) -> None:
     waiting = asyncio.create_task(served.plane.await_removed(matches))
-    await asyncio.sleep(0)
+    for _ in range(20):
+        await asyncio.sleep(0)
     assert not waiting.done()
     served.plane.source_synced()
 

@@ -124,6 +124,22 @@ async def test_traffic_goes_on_while_the_control_plane_is_dead_and_follows_it_wh
     assert load.codes.keys() == {"OK"}
 
 
+async def test_the_other_replica_takes_over_when_one_is_killed(lab: Lab, other_lab: Lab) -> None:
+    await asyncio.gather(lab.up(), other_lab.up())
+    (_, first), (_, second) = await lab.server("a"), await lab.server("b")
+    await lab.tell(first)
+    await other_lab.tell(first)
+    lab.uri = f"ipv4:{lab.address},{other_lab.address}"
+    load = await lab.load()
+    await gets_traffic(load, "a")
+    await lab.kill()
+    await other_lab.tell(first, second)
+    await gets_traffic(load, "b")
+    await load.finish()
+
+    assert load.codes.keys() == {"OK"}
+
+
 async def test_the_end_of_a_control_plane_is_no_error_of_its_clients(lab: Lab) -> None:
     await lab.up()
     _, address = await lab.server("a")
