@@ -87,7 +87,8 @@ def test_spans_say_where_they_come_from(applied: Cluster) -> None:
                 assert found["k8s.node.name"] == pod["spec"]["nodeName"]
                 assert found["k8s.replicaset.name"] == pod["metadata"]["ownerReferences"][0]["name"]
                 assert found["k8s.deployment.name"] == pod["metadata"]["labels"]["app.kubernetes.io/instance"]
-                assert found["k8s.pod.start_time"] == pod["status"]["startTime"]
+                # The processor's name for when the object was made; status.startTime is the kubelet's.
+                assert found["k8s.pod.start_time"] == pod["metadata"]["creationTimestamp"]
                 assert found["container.image.tag"] == applied.image.rpartition(":")[2]
                 assert found["lbstudy.setting"] == "stock"
 
