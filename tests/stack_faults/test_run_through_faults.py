@@ -22,7 +22,6 @@ from lbstudy.store.source import StoreSource
 
 from tests.stack.parts import Stack
 from tests.stack.sent import eventually, value
-from tests.stack.silent import Silent
 from tests.stack_faults.conftest import SpanId, spans_in
 
 CALM = 4.0  # s without a fault, to compare with
@@ -51,7 +50,7 @@ COUNTED = ("process.memory.usage", "grpc_lb.resolver.addresses", "lbstudy.server
 """Gauges: each point of theirs is a sample in Prometheus."""
 
 
-class Clock(Silent):
+class Clock(Quiet):
     """Tells a thread that waits for it how long the load has run."""
 
     def __init__(self) -> None:
