@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from lbstudy.config import load_scenario, load_setting
+from lbstudy.live.quiet import Quiet
 from lbstudy.result.model import Result, SettingResult
 from lbstudy.run.plan import Collector, RunPlan
 from lbstudy.run.study import run_study
 
 from tests.stack.parts import GUARD, Stack
-from tests.stack.silent import Silent
 
 ABRUPT = "abrupt"
 SWIFT = "swift"
@@ -101,7 +101,7 @@ def send_run(stack: Stack, folder: Path) -> SentRun:
         command="lbstudy run",
         collector=Collector(stack.otlp_grpc, stack.jaeger, stack.prometheus),
     )
-    result = run_study(plan, Silent())
+    result = run_study(plan, Quiet())
     zero = datetime.fromisoformat(result.provenance.started).timestamp()
     run = SentRun(stack, result, zero)
     eventually(lambda: _has_arrived(run))

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from lbstudy.config import load_scenario, load_setting
 from lbstudy.facts.names import SPAN_FORWARDED
+from lbstudy.live.quiet import Quiet
 from lbstudy.observation.records import Lane
 from lbstudy.result.model import Result
 from lbstudy.run.plan import STORE_FILE, Collector, RunPlan
