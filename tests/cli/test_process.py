@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from lbstudy.config import available_scenarios
 
 Start = Callable[..., "subprocess.Popen[str]"]
 GUARD = 60  # s, against hanging only
@@ -160,7 +161,7 @@ def test_the_shell_completes_names_and_files(tmp_path: Path) -> None:
         )
         return done.stdout.split()
 
-    assert complete("lbstudy run ") == ["quick", "scale", "mine.toml"]
+    assert complete("lbstudy run ") == [*(one.name for one in available_scenarios()), "mine.toml"]
     assert complete("lbstudy run --setting s") == ["stock"]
     assert complete("lbstudy list --copy ma") == ["max-age"]
     assert "doctor" in complete("lbstudy ")

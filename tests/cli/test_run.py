@@ -121,10 +121,10 @@ def test_a_defect_shows_where_it_is(lbstudy: Command) -> None:
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["run", "nix"], "nix: expected a file, or a built-in scenario (quick, scale)"),
+        (["run", "nix"], "nix: expected a file, or a built-in scenario ("),
         (["run", "none.toml"], "none.toml: cannot be read: No such file or directory"),
         (["run", "."], ".: expected a TOML file, found a folder"),
-        (["run", "quick", "-s", "stok"], "stok: expected a file, or a built-in setting (max-age, stock)"),
+        (["run", "quick", "-s", "stok"], "stok: expected a file, or a built-in setting ("),
         (["run", "quick", "-s", "stock", "-s", "stock"], "name: expected a name that no other setting"),
         (["run", "zero.toml"], "zero.toml: step 1, servers: expected a whole number from 1 to 1000, found 0"),
         (
