@@ -1,4 +1,4 @@
-"""What benchmarks/push*.py print: quantiles of delays, and the client's own counts."""
+"""What this benchmark prints: quantiles of delays, and the client's own counts."""
 
 from collections.abc import Sequence
 

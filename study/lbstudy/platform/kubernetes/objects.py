@@ -59,7 +59,14 @@ def deployment(template: Object, spec: ServerSpec, owner: Owner) -> Object:
         template: the applied Deployment.
         spec: of the servers.
         owner: of the object.
+
+    Raises PlatformError for servers that a control plane is to push.
     """
+    if spec.push is not None:
+        raise PlatformError(
+            f"{spec.name}: a run on Kubernetes brings no control plane yet, and its setting needs one"
+            ' (discovery = "xds"); k8s/overlays/push has live servers and clients with one'
+        )
     applied = template["spec"]
     labels = {names.RUN: owner.run_id, names.WORKLOAD: spec.name}
     pod = _pod(applied["template"], owner, spec.name)
