@@ -126,10 +126,10 @@ def test_a_defect_shows_where_it_is(lbstudy: Command) -> None:
         (["run", "."], ".: expected a TOML file, found a folder"),
         (["run", "quick", "-s", "stok"], "stok: expected a file, or a built-in setting ("),
         (["run", "quick", "-s", "stock", "-s", "stock"], "name: expected a name that no other setting"),
-        (["run", "zero.toml"], "zero.toml: step 1, servers: expected a whole number from 1 to 1000, found 0"),
+        (["run", "zero.toml"], "to have at least 1 server, found servers = 0"),
         (
             ["run", "many.toml"],
-            "servers: expected a whole number from 1 to 1000, found 1000000000",
+            "servers: expected a whole number from 0 (but 1 in the first step) to 1000, found 1000000000",
         ),
         (["run", "typo.toml"], "typo.toml: sevrers: unknown key; did you mean server?"),
         (["run", "quick", "--foo"], "No such option: --foo"),

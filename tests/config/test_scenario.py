@@ -52,17 +52,26 @@ def test_every_table_is_read(write: Write) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["0", "-1", "1001", "1000000000", '"3"', "3.0", "true", "[3]", "nan", "1979-05-27"]
+    "value", ["-1", "1001", "1000000000", '"3"', "3.0", "true", "[3]", "nan", "1979-05-27"]
 )
-def test_servers_must_be_a_whole_number_from_1_to_1000(write: Write, value: str) -> None:
+def test_servers_must_be_a_whole_number_from_0_to_1000(write: Write, value: str) -> None:
     path = write(f"{HEAD}[[step]]\nat = 0\nservers = {value}\n")
 
     with pytest.raises(ConfigError) as caught:
         load_scenario(path)
 
     assert str(caught.value).startswith(
-        f"{path}: step 1, servers: expected a whole number from 1 to 1000, found "
+        f"{path}: step 1, servers: expected a whole number from 0 (but 1 in the first step) to 1000, found "
     )
+
+
+def test_the_first_step_has_a_server(write: Write) -> None:
+    path = write(f"{HEAD}[[step]]\nat = 0\nservers = 0\n")
+
+    with pytest.raises(
+        ConfigError, match=r"expected the first .* to have at least 1 server, found servers = 0$"
+    ):
+        load_scenario(path)
 
 
 @pytest.mark.parametrize(

@@ -239,7 +239,7 @@ async def test_two_platforms_at_once_do_not_meet(start_platform: StartPlatform) 
     assert platforms[0].pods("greeter-stock") == platforms[1].pods("greeter-stock")
 
 
-@pytest.mark.parametrize("replicas", [0, -1, 10**9])
+@pytest.mark.parametrize("replicas", [-1, 10**9])
 async def test_numbers_that_can_not_be_get_one_clear_line(
     start_platform: StartPlatform, replicas: int
 ) -> None:
@@ -250,6 +250,16 @@ async def test_numbers_that_can_not_be_get_one_clear_line(
     await platform.create_servers(servers(1))
     with pytest.raises(PlatformError, match=f"^greeter-stock: {replicas} servers asked for, .*$"):
         await platform.scale("greeter-stock", replicas)
+
+
+async def test_a_deployment_begins_with_a_server_and_may_have_none_later(
+    start_platform: StartPlatform,
+) -> None:
+    platform = await start_platform()
+    with pytest.raises(PlatformError, match=r"^greeter-stock: 0 servers asked for, at least 1 is needed$"):
+        await platform.create_servers(servers(0))
+    await platform.create_servers(servers(1))
+    await platform.scale("greeter-stock", 0)
 
 
 async def test_names_that_can_not_be(start_platform: StartPlatform) -> None:

@@ -189,7 +189,7 @@ class LocalPlatform:
 
     def _check_replicas(self, name: str, replicas: int, present: int) -> None:
         if replicas < 0:
-            raise PlatformError(f"{name}: {replicas} servers asked for")
+            raise PlatformError(f"{name}: {replicas} servers asked for, which is less than none")
         most, bound = most_pods()
         if replicas - present > most:
             fit = f"{present + most} fit on this machine ({bound})"
