@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.kubernetes_e2e.lab import Lab, Witness, applied, need
-from tests.kubernetes_e2e.proxy import before_the_api
+from tests.kubernetes.e2e.lab import Lab, Witness, applied
+from tests.kubernetes.e2e.proxy import before_the_api
 
 ADDED = ["created", "scheduled", "started", "ready", "in EndpointSlice", "in DNS"]
 REMOVED = ["terminating", "out of EndpointSlice", "out of DNS", "exited"]
@@ -18,8 +18,7 @@ REMOVED = ["terminating", "out of EndpointSlice", "out of DNS", "exited"]
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    image = need()
-    with applied(tmp_path_factory.mktemp("lab"), image) as made:
+    with applied(tmp_path_factory.mktemp("lab")) as made:
         yield made
 
 

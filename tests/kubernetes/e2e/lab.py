@@ -3,48 +3,23 @@
 import contextlib
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pytest
+from tests.kubernetes.manifests.cluster import Cluster, namespace
 
-REPOSITORY = Path(__file__).parents[2]
 KINDS = (
     "deployments,replicasets,statefulsets,daemonsets,jobs,cronjobs,pods,services,endpointslices,configmaps,secrets,"
     "serviceaccounts,leases,networkpolicies,roles,rolebindings,poddisruptionbudgets"
 )
 STARTING = 300.0
 """Seconds for the parts to be Ready: pods start slowly where the machine has much else to do."""
-
-
-def need() -> str:
-    """The image of the pods; skips the test where there is no cluster, or no image in it."""
-    lacking = [name for name in ("KUBECONFIG", "LBSTUDY_IMAGE") if not os.environ.get(name)]
-    if shutil.which("kubectl") is None:
-        lacking.append("kubectl")
-    if lacking:
-        reason = f"needs {', '.join(lacking)}"
-        if os.environ.get("LBSTUDY_PARTS") == "required":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return os.environ["LBSTUDY_IMAGE"]
-
-
-def kubectl(*arguments: str, check: bool = True, given: str | None = None) -> str:
-    done = subprocess.run(
-        ["kubectl", *arguments], capture_output=True, text=True, check=False, input=given, timeout=STARTING
-    )
-    if check and done.returncode:
-        raise AssertionError(f"kubectl {' '.join(arguments)}: {done.stderr}")
-    return done.stdout
 
 
 @dataclass
@@ -109,13 +84,17 @@ class Command:
 class Lab:
     """The namespace, and the kubeconfig of somebody who may do there what a run needs, and nothing else."""
 
-    namespace: str
+    cluster: Cluster
     kubeconfig: Path
     folder: Path
     runs: int = 0
 
-    def kubectl(self, *arguments: str, check: bool = True) -> str:
-        return kubectl("-n", self.namespace, *arguments, check=check)
+    @property
+    def namespace(self) -> str:
+        return self.cluster.namespace
+
+    def kubectl(self, *arguments: str) -> str:
+        return self.cluster.kubectl(*arguments)
 
     def get(self, kinds: str, *arguments: str) -> list[dict[str, Any]]:
         text = self.kubectl("get", kinds, "-o", "json", *arguments)
@@ -219,38 +198,23 @@ class Witness:
 
 
 @contextlib.contextmanager
-def applied(folder: Path, image: str) -> Iterator[Lab]:
+def applied(folder: Path) -> Iterator[Lab]:
     """Apply k8s/ into a namespace of its own, as a user would; everything goes with the namespace."""
-    namespace = f"lbstudy-e2e-{os.getpid()}-{int(time.time()) % 100_000}"
-    name, _, tag = image.rpartition(":")
-    # In the repository's parent of no name: kustomize wants paths from the file's own folder.
-    (folder / "kustomization.yaml").write_text(
-        "apiVersion: kustomize.config.k8s.io/v1beta1\n"
-        "kind: Kustomization\n"
-        f"namespace: {namespace}\n"
-        f"resources: [{os.path.relpath(REPOSITORY / 'k8s/base', folder.resolve())}]\n"
-        f"images: [{{name: 'lbstudy', newName: {name}, newTag: {tag}}}]\n"
+    with namespace(folder) as cluster:
+        cluster.apply("k8s/base")
         # The live pods are not what is tested, and would only take CPU.
-        "replicas: [{name: greeter, count: 0}, {name: client, count: 0}]\n"
-    )
-    try:
-        kubectl("apply", "-k", str(folder))
-        for part in ("otel-collector", "jaeger", "prometheus"):
-            kubectl("-n", namespace, "rollout", "status", f"deployment/{part}", f"--timeout={STARTING:.0f}s")
-        yield Lab(namespace, _runner(namespace, folder), folder)
-    finally:
-        kubectl("delete", "namespace", namespace, "--wait=false", check=False)
+        cluster.kubectl("scale", "deployment/greeter", "deployment/client", "--replicas=0")
+        cluster.ready("otel-collector", "jaeger", "prometheus")
+        yield Lab(cluster, _runner(cluster, folder), folder)
 
 
-def _runner(namespace: str, folder: Path) -> Path:
+def _runner(cluster: Cluster, folder: Path) -> Path:
     """A kubeconfig with the Role of k8s/ and nothing else."""
-    kubectl("-n", namespace, "create", "serviceaccount", "somebody")
-    kubectl(
-        *("-n", namespace, "create", "rolebinding", "somebody", "--role=lbstudy-runner"),
-        f"--serviceaccount={namespace}:somebody",
-    )
-    token = kubectl("-n", namespace, "create", "token", "somebody").strip()
-    config = json.loads(kubectl("config", "view", "--raw", "--minify", "-o", "json"))
+    cluster.kubectl("create", "serviceaccount", "somebody")
+    account = f"--serviceaccount={cluster.namespace}:somebody"
+    cluster.kubectl("create", "rolebinding", "somebody", "--role=lbstudy-runner", account)
+    token = cluster.kubectl("create", "token", "somebody").strip()
+    config = json.loads(cluster.kubectl("config", "view", "--raw", "--minify", "--output", "json"))
     config["users"] = [{"name": "somebody", "user": {"token": token}}]
     config["contexts"][0]["context"]["user"] = "somebody"
     path = folder / "kubeconfig"
