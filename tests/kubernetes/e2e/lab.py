@@ -204,6 +204,8 @@ def applied(folder: Path) -> Iterator[Lab]:
         cluster.apply("k8s/base")
         # The live pods are not what is tested, and would only take CPU.
         cluster.kubectl("scale", "deployment/greeter", "deployment/client", "--replicas=0")
+        live = "app.kubernetes.io/name=greeter"
+        cluster.kubectl("wait", "pods", "--selector", live, "--for=delete", f"--timeout={STARTING:.0f}s")
         cluster.ready("otel-collector", "jaeger", "prometheus")
         yield Lab(cluster, _runner(cluster, folder), folder)
 
