@@ -35,6 +35,7 @@ class World:
         self.address = ""
         self.channel: Any = None
         self.server: Any = None
+        self.pool: ThreadPoolExecutor | None = None
 
     async def __aenter__(self) -> Self:
         await self.serve()
@@ -53,7 +54,8 @@ class World:
             self.server = grpc.aio.server()
             self.server.add_generic_rpc_handlers((self.echo.aio_handlers(),))
         else:
-            self.server = grpc.server(ThreadPoolExecutor(4))
+            self.pool = ThreadPoolExecutor(4)
+            self.server = grpc.server(self.pool)
             self.server.add_generic_rpc_handlers((self.echo.handlers(),))
         self.address = f"127.0.0.1:{self.server.add_insecure_port('127.0.0.1:0')}"
         if self.server_stack == "aio":
@@ -80,6 +82,10 @@ class World:
                 await self.server.stop(GUARD)
             else:
                 await asyncio.to_thread(self.server.stop(GUARD).wait)
+                # A synchronous server has stopped once its RPCs have ended, and the handler of an RPC that was
+                # cancelled may work on then.
+                assert self.pool is not None
+                await asyncio.to_thread(self.pool.shutdown)
             self.server = None
 
     async def ask(self, kind: str, order: str, timeout: float | None = GUARD, metadata: Any = None) -> Answer:
