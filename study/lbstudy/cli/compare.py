@@ -17,7 +17,7 @@ from lbstudy.cli.failure import UsageError, in_one_line, say
 from lbstudy.cli.files import default_folder
 from lbstudy.cli.interrupts import uninterrupted
 from lbstudy.cli.on import On, choose
-from lbstudy.cli.run import perform, require_different_names
+from lbstudy.cli.run import choose_view, perform, require_different_names
 from lbstudy.compare import plan as planning
 from lbstudy.compare.model import ComparedScenario, Comparison
 from lbstudy.compare.plan import Plan, PlannedRun
@@ -221,19 +221,12 @@ def _announce(plan: Plan, number: int, scenarios: Sequence[Scenario]) -> None:
 
 
 def _view(*, plain: bool) -> View:
-    if plain:
-        from lbstudy.live.lines import Lines  # noqa: PLC0415 - one of the three is enough
+    """As for a single run, but silent where nobody looks: a line for each run is enough there."""
+    if plain or sys.stderr.isatty():
+        return choose_view(plain=plain)
+    from lbstudy.live.quiet import Quiet  # noqa: PLC0415 - only where it is needed
 
-        return Lines(sys.stderr)
-    if not sys.stderr.isatty():
-        from lbstudy.live.quiet import Quiet  # noqa: PLC0415 - the same
-
-        return Quiet()
-    from rich.console import Console  # noqa: PLC0415 - the same
-
-    from lbstudy.live.screen import Screen  # noqa: PLC0415 - the same
-
-    return Screen(Console(stderr=True))
+    return Quiet()
 
 
 def _as_text(plan: Plan, scenarios: Sequence[Scenario], path: Path) -> str:

@@ -17,6 +17,7 @@ DEFAULT_SETTINGS: Final = (
     "keepalive",
     "outlier-detection",
     "retries",
+    "combined",
     "weighted-round-robin",
     "pick-first",
 )
