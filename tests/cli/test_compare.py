@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from lbstudy.compare.model import Comparison
+from lbstudy.report.compare_markdown import render_markdown
 
 Command = Callable[..., Any]
 TWO = ("--setting", "stock", "--setting", "max-age", "--scenario", "quick")
@@ -43,6 +44,13 @@ def test_json_is_the_comparison_and_nothing_else(lbstudy: Command) -> None:
     assert found.plan.settings == ["stock", "max-age"]
     assert found == Comparison.model_validate_json(Path("mine/comparison.json").read_text())
     assert found.plan.command.startswith("lbstudy compare --setting stock")
+
+
+def test_markdown_is_the_comparison_and_nothing_else(lbstudy: Command) -> None:
+    done = lbstudy("compare", *TWO, "--repeat", "1", "--out", "mine", "--markdown")
+
+    found = Comparison.model_validate_json(Path("mine/comparison.json").read_text())
+    assert done.out == render_markdown(found)
 
 
 def test_a_dry_run_tells_the_runs_and_the_time_and_does_nothing(lbstudy: Command) -> None:
@@ -142,6 +150,7 @@ def test_an_unmet_expectation_is_exit_code_3(lbstudy: Command) -> None:
         (["--from", "other"], "other/plan.json: is of another version, or no plan"),
         (["--from", "full", "--resume", "full"], "--from and --resume exclude each other"),
         (["--from", "full", "-s", "stock"], "--from and --resume take settings, scenarios and folder from"),
+        (["--json", "--markdown"], "--json and --markdown exclude each other"),
         (["--namespace", "x"], "--context and --namespace go with --on kubernetes"),
     ],
 )

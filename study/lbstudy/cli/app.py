@@ -290,6 +290,9 @@ def compare(
     on: WhichOn = On.LOCAL,
     kube_context: Context = None,
     namespace: Namespace = None,
+    as_markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print the comparison as Markdown, for a page or a comment.")
+    ] = False,
     plain: Annotated[
         bool, typer.Option("--plain", help="Report each run's progress as plain lines, too.")
     ] = False,
@@ -312,6 +315,7 @@ def compare(
             context=kube_context,
             namespace=namespace,
             as_json=as_json,
+            as_markdown=as_markdown,
             dry_run=dry_run,
             plain=plain,
             command=str(context.obj),

@@ -43,6 +43,7 @@ class CompareRequest:
     context: str | None  # these two only on Kubernetes
     namespace: str | None
     as_json: bool
+    as_markdown: bool
     dry_run: bool
     plain: bool
     command: str  # as the user typed it
@@ -56,6 +57,8 @@ def compare(request: CompareRequest) -> int:
         ResultFileError, OSError: when runs cannot be read, or the page cannot be written.
         KeyboardInterrupt: interrupted; the page shows the runs that had finished.
     """
+    if request.as_json and request.as_markdown:
+        raise UsageError("--json and --markdown exclude each other")
     cluster = choose(request.on, request.context, request.namespace)
     if request.origin is not None or request.resume is not None:
         return _again(request, cluster)
@@ -166,6 +169,11 @@ def _conclude(
     folder.write(comparison)
     if request.as_json:
         typer.echo(comparison.model_dump_json(indent=2))
+        say(f"page: {folder.page}")
+    elif request.as_markdown:
+        from lbstudy.report.compare_markdown import render_markdown  # noqa: PLC0415 - only for this
+
+        typer.echo(render_markdown(comparison), nl=False)
         say(f"page: {folder.page}")
     else:
         from rich.console import Console  # noqa: PLC0415 - only for the summary

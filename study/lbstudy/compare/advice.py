@@ -11,6 +11,6 @@ FOR_WHOM: Final = {
     "weighted-round-robin": "Servers of unequal strength, or with other work to do, that report their load.",
     "pick-first": "Clients that need one server and no balancing, or servers behind a balancing proxy.",
     "retries": "Calls that may be made twice without harm, where a lost request costs more than another try.",
-    "combined": "Who has DNS and nothing else, and wants all of the remedies.",
+    "combined": "Who has DNS and nothing else, and wants all remedies at once.",
     "push": "Who can run one more service: a control plane that tells the clients of each change at once.",
 }
