@@ -82,8 +82,8 @@ class World:
                 await self.server.stop(GUARD)
             else:
                 await asyncio.to_thread(self.server.stop(GUARD).wait)
-                # A synchronous server has stopped once its RPCs have ended, and the handler of an RPC that was
-                # cancelled may work on then.
+                # A synchronous server has stopped once its RPCs have ended: the handler of one that was
+                # cancelled may work on.
                 assert self.pool is not None
                 await asyncio.to_thread(self.pool.shutdown)
             self.server = None
