@@ -12,5 +12,6 @@ FOR_WHOM: Final = {
     "pick-first": "Clients that need one server and no balancing, or servers behind a balancing proxy.",
     "retries": "Calls that may be made twice without harm, where a lost request costs more than another try.",
     "combined": "Who has DNS and nothing else, and wants all remedies at once.",
+    "push-combined": "Who can run one more service, and wants all remedies at once.",
     "push": "Who can run one more service: a control plane that tells the clients of each change at once.",
 }

@@ -18,6 +18,7 @@ DEFAULT_SETTINGS: Final = (
     "outlier-detection",
     "retries",
     "combined",
+    "push-combined",
     "weighted-round-robin",
     "pick-first",
 )
