@@ -112,6 +112,7 @@ def lane(
     commands: Sequence[tuple[float, int]] | None = None,
     rpcs: Sequence[Rpc] = (),
     served: Sequence[tuple[str, str]] = (),  # server, code
+    superseded: int = 0,  # so many of them, the first ones, were attempts that others followed
     clients: int = 1,
     updates: Sequence[Update] = (),
     transitions: Sequence[Transition] = (),
@@ -151,6 +152,7 @@ def lane(
             ended=np.zeros(len(served)),
             code=np.array([NAMES.index(code) for _, code in served], dtype=np.int16),
             server=np.array([index[server] for server, _ in served], dtype=np.int32),
+            superseded=np.arange(len(served)) < superseded,
         ),
         updates=tuple(sorted(updates, key=lambda found: found.ended)),
         transitions=tuple(transitions),

@@ -1,5 +1,7 @@
 from dataclasses import replace
 
+import numpy as np
+from lbstudy.measures.codes import NAMES
 from lbstudy.measures.ledger import ledger
 from lbstudy.observation.records import DnsLookup, Forwarded, ForwardedCount, Lane, ServerTally
 from lbstudy.result.model import Entry
@@ -107,6 +109,24 @@ def test_a_server_may_answer_what_a_client_has_given_up_but_no_more_than_that() 
     assert entry(one, "answers").note == "1 answers came after the client had given up"
     two = replace(LANE, server_tallies=(ServerTally("a", {"OK": 8}), ServerTally("b", {"OK": 3})))
     assert counts(entry(two, "answers")) == (11, 9, False)
+
+
+def test_a_server_may_answer_an_attempt_that_the_client_gave_up_to_make_another() -> None:
+    # As a process that was stopped does, when it goes on: the RPC has been answered elsewhere.
+    served = LANE.served
+    late = len(served) - 1
+    after = replace(
+        served,
+        code=np.append(served.code, NAMES.index("DEADLINE_EXCEEDED")),
+        server=np.append(served.server, served.server[late]),
+        started=np.append(served.started, 0.0),
+        ended=np.append(served.ended, 0.0),
+        superseded=np.append(served.superseded, True),
+    )
+    tallies = (ServerTally("a", {"OK": 7}), ServerTally("b", {"OK": 4}))
+    assert counts(entry(replace(LANE, served=after, server_tallies=tallies), "answers")) == (11, 9, True)
+    last = replace(after, superseded=np.zeros(len(after), dtype=np.bool_))
+    assert counts(entry(replace(LANE, served=last, server_tallies=tallies), "answers")) == (11, 9, False)
 
 
 def test_a_server_cannot_have_answered_less_than_the_clients_got() -> None:

@@ -84,6 +84,22 @@ def test_server_rpcs(store: RunStore) -> None:
     assert sorted(zip(served.server.tolist(), served.code.tolist(), strict=True)) == [(0, 0), (1, 5)]
 
 
+def test_of_the_attempts_at_an_rpc_all_but_the_last_are_superseded(store: RunStore) -> None:
+    describe(store)
+    pods(store, "a", "b")
+    rpc = {"trace_id": "f" * 32, "parent_span_id": "e" * 16}
+    store.add_spans(
+        [
+            span(2, kind="server", pod="b", server_pod="b", **rpc),
+            span(1, kind="server", pod="a", server_pod="a", grpc_code=14, **rpc),
+            span(3, kind="server", pod="a", server_pod="a", grpc_code=5),  # of clients without telemetry
+            span(4, kind="server", pod="b", server_pod="b", grpc_code=5, trace_id=f"{3:032x}"),
+        ]
+    )
+    served = lane(store).served
+    assert served.code[served.superseded].tolist() == [14]
+
+
 def test_only_linked_rows_have_their_spans(store: RunStore) -> None:
     describe(store)
     pods(store, "a")

@@ -47,6 +47,7 @@ class ServedTable:
     ended: NDArray[np.float64]
     code: NDArray[np.int16]
     server: NDArray[np.int32]
+    superseded: NDArray[np.bool_]  # the client made another attempt at the same RPC after this one
 
     def __len__(self) -> int:
         return len(self.started)

@@ -40,9 +40,11 @@ WITH servers AS (SELECT unnest($servers::VARCHAR[]) AS name, generate_subscripts
 SELECT (start_unix_nano - $zero) / 1e9 AS started,
     (end_unix_nano - $zero) / 1e9 AS ended,
     coalesce(grpc_code, -1)::SMALLINT AS code,
-    (coalesce(servers.i, 0) - 1)::INTEGER AS server
+    (coalesce(servers.i, 0) - 1)::INTEGER AS server,
+    parent_span_id IS NOT NULL AND lead(true) OVER attempts IS NOT NULL AS superseded
 FROM spans LEFT JOIN servers ON servers.name = coalesce(spans.server_pod, spans.pod)
 WHERE kind = 'server' AND {RPC_SPANS}
+WINDOW attempts AS (PARTITION BY trace_id, parent_span_id ORDER BY start_unix_nano)
 """  # noqa: S608 - a constant of this module
 
 # Where both emit a metric, ours is read. CPU time is the sum over user and system of cumulative counters.
@@ -118,6 +120,7 @@ def served_table(store: RunStore, setting: str, zero: int, servers: Sequence[str
         ended=_floats(found["ended"]),
         code=_whole(found["code"]),
         server=_whole(found["server"]),
+        superseded=_whole(found["superseded"]),
     )
 
 
