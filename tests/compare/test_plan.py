@@ -54,7 +54,7 @@ def test_everything_under_load_comes_later_and_the_start_does_not() -> None:
 
 def test_the_load_decides_how_many_run_side_by_side() -> None:
     light, heavy = load_scenario("compare"), load_scenario("scale")
-    assert planning.side_by_side([light], cores=2) == 5
+    assert planning.side_by_side([light], cores=2) == 6
     assert planning.side_by_side([light, heavy], cores=2) == 2  # 60 RPC/s a setting
     assert planning.side_by_side([heavy], cores=1) == 1
     busy = heavy.model_copy(update={"load": heavy.load.model_copy(update={"rate": 10_000.0})})

@@ -27,7 +27,7 @@ DEFAULT_SCENARIOS: Final = ("compare",)
 DEFAULT_REPEAT: Final = 4
 """The fewest runs of which two settings can be told apart, see interval.FEWEST."""
 
-PER_CORE: Final = 2.5
+PER_CORE: Final = 3.0
 """Settings side by side on a core under a light load: with more, the clients are late."""
 RATE_PER_CORE: Final = 60.0
 """RPC/s of all settings together on a core, for the same reason."""
