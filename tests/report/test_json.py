@@ -1,4 +1,4 @@
-"""``result.json``: what is written is read back, its schema is committed, bad files get one line."""
+"""``result.json``: what is written is read back, schemas are committed, bad files get one line."""
 
 import json
 import resource
@@ -6,11 +6,12 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from lbstudy.report.json import ResultFileError, json_schema, read_json, schema_text, write_json
+from lbstudy.report.json import ResultFileError, read_json, write_json
+from lbstudy.report.schemas import MODELS, json_schema, schema_text
 
 from tests.report import sample
 
-SCHEMA_FILE = Path(__file__).parents[2] / "docs" / "result.schema.json"
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 @pytest.mark.parametrize("variant", sample.VARIANTS)
@@ -24,8 +25,8 @@ def test_round_trip(variant: str, tmp_path: Path) -> None:
 
 def test_file_follows_the_schema(tmp_path: Path) -> None:
     write_json(sample.result(), tmp_path / "result.json")
-    validator = jsonschema.Draft202012Validator(json_schema())
-    jsonschema.Draft202012Validator.check_schema(json_schema())
+    validator = jsonschema.Draft202012Validator(json_schema("result"))
+    jsonschema.Draft202012Validator.check_schema(json_schema("result"))
     raw = json.loads((tmp_path / "result.json").read_text())
     validator.validate(raw)
     raw["settings"][0]["latency"]["all"]["p50"] = "fast"
@@ -33,9 +34,16 @@ def test_file_follows_the_schema(tmp_path: Path) -> None:
         validator.validate(raw)
 
 
-def test_committed_schema_is_up_to_date() -> None:
-    expected = "python -m lbstudy.report.json > docs/result.schema.json"
-    assert SCHEMA_FILE.read_text(encoding="utf-8") == schema_text(), f"out of date; run: {expected}"
+def test_the_answers_in_docs_follow_the_schema() -> None:
+    kept = json.loads((DOCS / "answers" / "comparison.json").read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator(json_schema("comparison")).validate(kept)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_committed_schema_is_up_to_date(name: str) -> None:
+    file = DOCS / f"{name}.schema.json"
+    expected = f"python -m lbstudy.report.schemas {name} > docs/{file.name}"
+    assert file.read_text(encoding="utf-8") == schema_text(name), f"out of date; run: {expected}"
 
 
 @pytest.mark.parametrize(

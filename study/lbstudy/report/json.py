@@ -1,11 +1,9 @@
-"""``result.json``: a Result as a file, and its schema."""
+"""``result.json``: a Result as a file."""
 
 import json
 import os
-import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
@@ -51,18 +49,3 @@ def read_json(path: Path) -> Result:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise ResultFileError(f"{path}: {where}: {first['msg']}") from error
-
-
-def json_schema() -> dict[str, Any]:
-    """The JSON Schema (2020-12) of ``result.json``."""
-    schema = Result.model_json_schema(mode="serialization")
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "lbstudy result", **schema}
-
-
-def schema_text() -> str:
-    """The schema as ``docs/result.schema.json`` has it; ``python -m lbstudy.report.json`` prints it."""
-    return json.dumps(json_schema(), indent=1, ensure_ascii=False) + "\n"
-
-
-if __name__ == "__main__":
-    sys.stdout.write(schema_text())
