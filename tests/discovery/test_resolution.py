@@ -107,6 +107,23 @@ def test_an_answer_to_a_closed_socket_is_none() -> None:
     assert made.end(7) == Report(1, 7, Result.TIMEOUT, "a.test", ())
 
 
+def test_a_second_answer_to_a_closed_socket_does_not_undo_the_first() -> None:
+    """The client asked again before it had the answer, and got one for each: it took the first."""
+    made = resolution((1, A.to_wire()), (2, A.to_wire()), (5, answer(A, "10.0.0.1")))
+    made.answer(6, answer(A, "10.0.0.1"))
+    made.undelivered(answer(A, "10.0.0.1"))
+    assert made.end(7) == Report(1, 6, Result.GOOD, "a.test", ("10.0.0.1",))
+    made.undelivered(answer(A, "10.0.0.1"))
+    assert made.end(7) == Report(1, 7, Result.TIMEOUT, "a.test", ())
+
+
+def test_a_question_that_crosses_with_its_answer_does_not_undo_it() -> None:
+    made = resolution((1, A.to_wire()), (5, answer(A, "10.0.0.1")), (6, A.to_wire()))
+    assert made.end(7) == Report(1, 5, Result.GOOD, "a.test", ("10.0.0.1",))
+    failed = resolution((1, A.to_wire()), (5, answer(A, rcode=dns.rcode.SERVFAIL)), (6, A.to_wire()))
+    assert failed.end(7) == Report(1, 7, Result.TIMEOUT, "a.test", ())
+
+
 def test_other_questions_do_not_say_how_it_ended() -> None:
     text = query("_grpc_config.a.test", "TXT")
     made = resolution((1, A.to_wire()), (1, text.to_wire()), (2, answer(A, "10.0.0.1")))

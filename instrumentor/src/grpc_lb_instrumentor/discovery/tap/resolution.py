@@ -49,6 +49,7 @@ class _Question:
     result: Result | None = None  # of the last delivered answer; None while open
     addresses: tuple[str, ...] = ()
     truncated: bool = False  # so the client asks again over TCP
+    delivered: int = 0  # answers, as far as is known
 
 
 def key_of(packet: bytes) -> Key | None:
@@ -95,7 +96,9 @@ class Resolution:
             return
         key = (int.from_bytes(packet[:2]), asked[1])
         question = self._questions.setdefault(key, _Question(*asked))
-        question.result = None  # of a truncated answer: still the same turn to TCP
+        # One that crossed with an answer that has addresses changes nothing: the client has them.
+        if question.result is not Result.GOOD:
+            question.result = None
 
     def answer(self, at: int, packet: bytes) -> None:
         """An answer was delivered to the client."""
@@ -108,16 +111,22 @@ class Resolution:
             question.truncated = True
             return
         question.truncated = False
+        question.delivered += 1
         question.result, question.addresses = _read(packet)
         self._answered = at
 
     def undelivered(self, packet: bytes) -> None:
-        """An answer thought delivered came to a closed socket."""
+        """An answer thought delivered came to a closed socket.
+
+        Where several were sent, to a question and its repetitions, the client has taken the first of them.
+        """
         key = key_of(packet)
         question = self._questions.get(key) if key else None
-        if question is not None:
-            question.result = None
-            question.addresses = ()
+        if question is not None and question.delivered:
+            question.delivered -= 1
+            if not question.delivered:
+                question.result = None
+                question.addresses = ()
 
     def end(self, at: int) -> Report | None:
         """The client has closed its socket, seen at this instant.
