@@ -16,7 +16,8 @@ PODS = [pod("a"), pod("b"), pod("c")]
 
 def test_rpcs_due_meanwhile_by_who_answered_them() -> None:
     sent = [
-        Rpc(9.9, "a", took=9),  # due before
+        Rpc(9.8, "a", took=0.1),  # ended before
+        Rpc(9.9, "c", took=0.2, code="UNAVAILABLE"),  # under way when it began
         *rpcs([10, 11, 12, 13], "a", took=0.5),
         Rpc(14, "a", took=2.5, code="UNAVAILABLE"),
         *rpcs([10.5, 11.5, 12.5], "b", took=0.01),
@@ -29,8 +30,8 @@ def test_rpcs_due_meanwhile_by_who_answered_them() -> None:
     troubled, untouched, unanswered = found.troubled, found.untouched, found.unanswered
     assert (troubled.servers, troubled.requests, troubled.failed) == (1, 5, 1)
     assert [troubled.p50, troubled.p99] == pytest.approx([0.5, 2.5])
-    assert (untouched.servers, untouched.requests, untouched.failed) == (2, 4, 0)
-    assert [untouched.p50, untouched.p99] == pytest.approx([0.01, 0.05])
+    assert (untouched.servers, untouched.requests, untouched.failed) == (2, 5, 1)
+    assert [untouched.p50, untouched.p99] == pytest.approx([0.01, 0.2])
     assert (unanswered.servers, unanswered.requests, unanswered.failed) == (0, 1, 1)
 
 
@@ -45,6 +46,68 @@ def test_a_fault_lasts_from_its_first_beginning_to_its_last_end() -> None:
     assert (stop.label, stop.start, stop.end, stop.servers) == ("stop", 10, 30, ["a", "b"])
     assert (stop.troubled.requests, stop.troubled.p50, stop.untouched.requests) == (0, None, 2)
     assert (silent.label, silent.servers, silent.untouched.requests) == ("dns-silent", [], 2)
+
+
+def test_before_are_the_rpcs_since_the_moment_before_that_had_ended() -> None:
+    sent = [
+        Rpc(3, "b", took=7.5),  # due before the command at 4 s, and under way
+        Rpc(3.5, "b", took=0.3),  # due before the command at 4 s
+        *rpcs([5, 6, 7, 8], "b", took=0.05),
+        Rpc(9, "a", took=0.4),
+        Rpc(12, "a", took=0.7),
+    ]
+    (found,) = faults(
+        lane(
+            end=30,
+            pods=PODS,
+            commands=[(-5, 2), (4, 3)],
+            rpcs=sent,
+            faults=[FaultPeriod("stop", "a", 10, 20)],
+        )
+    )
+    assert found.before is not None
+    assert found.during is not None
+    assert (found.before.requests, found.during.requests) == (5, 2)
+    assert [found.before.p99, found.during.p99] == pytest.approx([0.4, 7.5])
+
+
+def test_a_fault_that_ends_as_it_begins_is_watched_for_five_seconds() -> None:
+    sent = [Rpc(9.99, None, took=0.02, code="UNAVAILABLE"), *rpcs([14.9], "b"), *rpcs([15.1], "b")]
+    (found,) = faults(lane(end=30, pods=PODS, rpcs=sent, faults=[FaultPeriod("kill", "a", 10, 10)]))
+    assert (found.start, found.end, found.watched_until, found.share) == (10, 10, 15, None)
+    assert found.during is not None
+    assert (found.during.requests, found.during.failed) == (2, 1)
+
+
+def shares(sent: list[Rpc], *served: tuple[float, str]) -> tuple[float | None, float | None]:
+    """Of a fault on a, from 10 to 20 s: its share in the second half, and before."""
+    made = lane(
+        end=30,
+        pods=PODS,
+        rpcs=sent,
+        served=[(server, "OK") for _, server in served],
+        faults=[FaultPeriod("stop", "a", 10, 20)],
+    )
+    made.served.started[:] = [at for at, _ in served]
+    (found,) = faults(made)
+    return found.share, found.share_before
+
+
+def test_the_share_of_the_servers_in_trouble_is_of_the_second_half() -> None:
+    # Before: 2 of 4 by a. 10 to 15 s: all by a, which does not count. 15 to 20 s: 1 of 4.
+    sent = [*rpcs([1, 2, 12, 13, 16], "a"), *rpcs([3, 4, 17, 18, 19, 21], "b")]
+    assert shares(sent) == (0.25, 0.5)
+
+
+def test_requests_that_nobody_answers_count_for_the_servers_in_trouble() -> None:
+    sent = [*rpcs([16, 17], "b"), *rpcs([18, 19], None, took=1, code="DEADLINE_EXCEEDED")]
+    assert shares(sent) == (0.5, None)
+
+
+def test_attempts_that_a_retry_hides_from_the_client_are_seen_by_the_server() -> None:
+    # Both RPCs were answered by b in the end; a had an attempt of each.
+    sent = rpcs([16, 17], "b")
+    assert shares(sent, (16, "a"), (16.1, "b"), (17, "a"), (17.1, "b")) == (0.5, None)
 
 
 def test_faults_and_interruptions_are_events() -> None:

@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from lbstudy.measures.latency import exact_quantiles, histogram, latency
+from lbstudy.observation.records import FaultPeriod
 
 from tests.measures.lanes import Rpc, lane, pod, rpcs, tally
 
@@ -89,3 +90,13 @@ def test_without_rpcs_there_is_no_figure() -> None:
     found = latency(lane(end=10, pods=[pod("a")]))
     assert (found.all.count, found.all.p50, found.lateness_p99) == (0, None, None)
     assert (found.histogram.bounds, found.histogram.counts) == ([], [])
+
+
+def test_transition_covers_a_faults_beginning_and_its_lifting() -> None:
+    # A fault from 10 to 20 s: due at 10 … 14 and 20 … 24 of one RPC a second are ten of 40. Those take 1 s.
+    slow = {*range(10, 15), *range(20, 25)}
+    sent = [Rpc(at, "a", took=1.0 if at in slow else 0.1) for at in range(40)]
+    found = latency(lane(end=40, pods=[pod("a")], rpcs=sent, faults=[FaultPeriod("stop", "a", 10, 20)]))
+    assert (found.transition.count, found.steady.count) == (10, 30)
+    assert found.transition.p50 == pytest.approx(1.0)
+    assert found.steady.largest == pytest.approx(0.1)

@@ -1,6 +1,7 @@
 import numpy as np
 from lbstudy.measures.phases import phase_of, phases
 from lbstudy.measures.readiness import mean_ready, ready_steps
+from lbstudy.observation.records import FaultPeriod
 
 from tests.measures.lanes import lane, pod
 
@@ -66,3 +67,49 @@ def test_ready_servers_over_time() -> None:
 def test_a_server_that_died_is_no_longer_ready() -> None:
     steps = ready_steps(lane(end=80, pods=[pod("a", exited=30.0)]))
     assert [(step.at, step.servers) for step in steps] == [(-4, 1), (30, 0)]
+
+
+def test_a_faults_beginning_and_its_lifting_begin_phases() -> None:
+    found = phases(
+        lane(
+            end=80,
+            commands=[(-5, 1), (40, 2)],
+            pods=[pod("a"), pod("b", commanded=40, ready=42)],
+            faults=[
+                FaultPeriod("stop on 2 servers", "a", 10, 19),
+                FaultPeriod("stop on 2 servers", "b", 10.4, 20),  # until here, the same fault
+                FaultPeriod("kill on 1 server", "a", 30, 30),  # ends as it begins
+                FaultPeriod("dns-late 1 s", None, 60),  # to the load's end
+                FaultPeriod("dns-silent", None, 80),  # after it
+            ],
+        )
+    )
+    assert [(phase.start, phase.label) for phase in found] == [
+        (0, "1 server"),
+        (10, "stop on 2 servers"),
+        (20, "stop on 2 servers lifted"),
+        (30, "kill on 1 server"),
+        (40, "1 → 2 servers"),
+        (60, "dns-late 1 s"),
+    ]
+    assert found[-1].end == 80
+
+
+def test_what_is_done_at_once_begins_one_phase() -> None:
+    found = phases(
+        lane(
+            end=80,
+            commands=[(-5, 1), (20.1, 2)],
+            pods=[pod("a"), pod("b", commanded=20.1, ready=22)],
+            faults=[
+                FaultPeriod("stop on 1 server", "a", 10, 20),
+                FaultPeriod("dns-late 1 s", None, 20.2, 30),
+            ],
+        )
+    )
+    assert [(phase.start, phase.label) for phase in found] == [
+        (0, "1 server"),
+        (10, "stop on 1 server"),
+        (20, "stop on 1 server lifted; 1 → 2 servers; dns-late 1 s"),
+        (30, "dns-late 1 s lifted"),
+    ]

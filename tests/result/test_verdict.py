@@ -1,6 +1,7 @@
+from collections import Counter
 from dataclasses import replace
 
-from lbstudy.observation.records import Forwarded, ForwardedCount, Lane
+from lbstudy.observation.records import FaultPeriod, Forwarded, ForwardedCount, Lane
 from lbstudy.observation.source import SettingInfo
 from lbstudy.result.build import setting_result
 from lbstudy.result.model import SettingResult
@@ -180,3 +181,131 @@ def test_many_settings_are_told_together() -> None:
     assert verdict(calm).headline == (
         "4 settings ran; no server was added. Fewest errors under w: none of 1 RPC failed."
     )
+
+
+def troubled(
+    name: str, *, answers: str = "aab", failing: bool = False, second_half: str = "aab", end: float = 30
+) -> SettingResult:
+    """a and b; a fault on b from 10 to 20 s. One RPC each 0.5 s, its server in turn from the letters.
+
+    "-" stands for nobody; from 10 s on, b's take 300 ms instead of 20 ms, or fail where it is failing.
+    """
+    sent = []
+    for number in range(int(end * 2)):
+        at = number / 2
+        server = (second_half if 15 <= at < 20 else answers)[number % 3]
+        hit = server == "b" and 10 <= at < 20
+        sent.append(
+            Rpc(
+                at,
+                None if server == "-" else server,
+                took=2.0 if server == "-" else 0.3 if hit else 0.02,
+                code="DEADLINE_EXCEEDED" if server == "-" else "INTERNAL" if hit and failing else "OK",
+            )
+        )
+    fault = FaultPeriod("trouble on 1 server", "b", 10, 20)
+    codes = Counter(rpc.code for rpc in sent)
+    answered = Counter(rpc.server for rpc in sent if rpc.server and rpc.code == "OK")
+    return told(
+        lane(
+            end=end,
+            pods=[pod("a"), pod("b")],
+            rpcs=sent,
+            faults=[fault],
+            client_tallies=[tally(dict(codes), dict(answered))],
+        ),
+        name,
+    )
+
+
+def test_what_a_fault_did_is_the_headline() -> None:
+    found = verdict([troubled("slow"), troubled("left", second_half="aaa"), troubled("fails", failing=True)])
+    # 20 RPCs were due in 10 s, and 60 in all; b answers one in three. None is under way at 10 s.
+    assert "Fault “trouble on 1 server”, 10 to 20 s: under slow, none of 20 RPCs failed, p99 was 300 ms" in (
+        found.headline
+    )
+    assert found.headline.partition(": under ")[2] == (
+        "slow, none of 20 RPCs failed, p99 was 300 ms against 20 ms before, and in its second half the server"
+        " in trouble still got 30% of the requests;"
+        " under left, none of 20 RPCs failed, p99 was 300 ms against 20 ms before, and in its second half the"
+        " server in trouble got no requests;"
+        " under fails, 7 of 20 RPCs failed, p99 was 300 ms against 20 ms before, and in its second half the"
+        " server in trouble still got 30% of the requests."
+    )
+    assert "slow: none of 60 RPCs failed in the whole run." in found.points
+    assert not any("trouble on" in point for point in found.points)  # it was told
+
+
+def test_fewer_requests_to_the_trouble_are_told_against_those_before() -> None:
+    less = troubled("less", answers="abb", second_half="aab")  # 2 of 3 before, then 3 of 10
+    assert (
+        "and in its second half the server in trouble got 30.0% of the requests (65% before)."
+        in verdict([less]).headline
+    )
+
+
+def test_a_server_that_hangs_still_gets_requests() -> None:
+    assert (
+        "under hung, 3 of 20 RPCs failed, p99 was 2.0 s against 20 ms before, and in its second half the"
+        in (verdict([troubled("hung", second_half="aa-")]).headline)
+    )
+
+
+def test_scaling_and_faults_are_both_told() -> None:
+    faults = [FaultPeriod("dns-silent", None, 30, 40), FaultPeriod("kill on 1 server", "a", 50, 50)]
+    found = verdict([told(grown([4.0], faults=faults), "s")])
+    # 81 RPCs in all, one a second: no failures, so the one with the largest p99; both have the same.
+    assert found.headline == (
+        "s: the added server got its first request 4.0 s after it was Ready. Fault “dns-silent”, 30 to 40 s"
+        " (of 2 faults, the one that did most): under s, none of 10 RPCs failed, p99 was 20 ms against 20 ms"
+        " before."
+    )
+    assert (
+        "s: “kill on 1 server”, the 5 s from 50 s on: none of 5 RPCs failed, p99 was 20 ms against 20 ms"
+        " before." in found.points
+    )
+    assert any(
+        point.startswith("s: “dns-silent”, 30 to 40 s: none of 10 RPCs failed") for point in found.points
+    )
+
+
+def test_the_fault_that_did_most_is_the_one_in_the_headline() -> None:
+    failing = lane(
+        end=30,
+        pods=[pod("a"), pod("b")],
+        rpcs=[*rpcs(range(20), "a"), Rpc(22, "b", code="INTERNAL")],
+        faults=[FaultPeriod("mild", "a", 5, 8), FaultPeriod("bad", "b", 20, 25)],
+    )
+    assert "Fault “bad”, 20 to 25 s (of 2 faults, the one that did most): under s, 1 of 1 RPC failed" in (
+        verdict([told(failing, "s")]).headline
+    )
+
+
+def test_of_many_settings_under_a_fault_the_ends_are_told() -> None:
+    settings = [
+        troubled("slow"),
+        troubled("left", second_half="aaa"),
+        troubled("fails", failing=True),
+        troubled("hung", second_half="aa-"),
+    ]
+    found = verdict(settings)
+    assert found.headline == (
+        "4 settings ran. Fault “trouble on 1 server”, 10 to 20 s: fewest RPCs failed under slow (0 of 20),"
+        " most under fails (7 of 20); p99 was between 300 ms (slow) and 2.0 s (hung); only under left no"
+        " requests went to the trouble in its second half."
+    )
+    assert any(
+        point.startswith("slow: “trouble on 1 server”, 10 to 20 s: none of 20") for point in found.points
+    )
+    calm = verdict([troubled(name) for name in "wxyz"]).headline
+    assert "no RPC failed under any setting" in calm
+    assert "requests went to the trouble to its end under each setting" in calm
+
+
+def test_a_result_of_before_faults_were_measured_against_before() -> None:
+    old = troubled("old")
+    bare = old.faults[0].model_copy(
+        update={"during": None, "before": None, "share": None, "watched_until": None}
+    )
+    found = verdict([old.model_copy(update={"faults": [bare]})])
+    assert found.headline == "Fault “trouble on 1 server”, 10 to 20 s: under old, none of 20 RPCs failed."

@@ -5,6 +5,7 @@ from typing import Final
 
 from lbstudy.compare.model import Amount, Figure, Kind
 from lbstudy.measures.delays import summary
+from lbstudy.result.growth import grown
 from lbstudy.result.model import Change, Delay, Price, SettingResult
 
 FAILED: Final = "failed."
@@ -123,9 +124,7 @@ def _failed(kind: str) -> Figure:
 
 
 def _deviations(result: SettingResult) -> list[Amount]:
-    grown = {change.at for change in result.adaptability.changes if change.after > change.before}
-    parts = {part.phase: part.largest_deviation for part in result.distribution.phases}
-    found = [parts.get(phase.index) for phase in result.phases if phase.start in grown]
+    found = [spread.largest_deviation for _, spread in grown(result)]
     return [Amount(value=deviation) for deviation in found if deviation is not None]
 
 

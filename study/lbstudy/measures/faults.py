@@ -1,9 +1,17 @@
-"""Faults: what was made to go wrong, and who felt it.
+"""Faults: what was made to go wrong, who felt it, and whether the clients kept sending there.
 
-A fault may be on several servers, each from an instant of its own to another; it lasts from the first of its
-beginnings to the last of its ends, or to the load's end. The RPCs that were *due* meanwhile are told apart
-by who answered them: servers that the fault was on (*troubled*), all others (*untouched*), and none. A fault
-that was on no particular server (on DNS, say) has no troubled ones.
+How long a fault lasts is told in ``moments``; one that ends as it begins (a process is killed) is watched for
+the 5 s of a transition. Its RPCs are those that were *under way* meanwhile: due before its end, and not ended
+before its beginning. They are told apart by who answered them: servers that the fault was on (*troubled*),
+all others (*untouched*), and none. A fault that was on no particular server (on DNS, say) has no troubled
+ones. *Before* are the RPCs that had ended before its beginning, and were due since the moment before it, or
+since the load's start.
+
+*Share* is the part of the requests that went to the servers in trouble, in the second half of the fault, so
+that a client has had time to react; beside it, that of the time before. A server's requests are its own RPC
+spans that started then, in which each attempt of a retried RPC counts; or the RPCs due then that clients saw
+it answer, where these are more. RPCs that nobody answered count for the servers in trouble: one that hangs
+has no spans. There is no share for a fault that is momentary, or on no particular server.
 
 Latency counts from the instant at which an RPC was due, as in ``latency``, and is that of all RPCs of a
 group, failed ones included.
@@ -13,41 +21,47 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lbstudy.measures.codes import OK
-from lbstudy.measures.latency import due_at, exact_quantiles
-from lbstudy.observation.records import NO_SERVER, FaultPeriod, Lane
+from lbstudy.measures.latency import TRANSITION_WINDOW, due_at, exact_quantiles
+from lbstudy.measures.moments import AT_ONCE, FaultSpan, fault_spans, moments
+from lbstudy.measures.phases import settled
+from lbstudy.observation.records import NO_SERVER, Lane
 from lbstudy.result.model import Fault, Group
+
+Rows = NDArray[np.bool_]
 
 
 def faults(lane: Lane) -> list[Fault]:
-    """Each fault with the RPCs that were due while it lasted."""
-    by_label: dict[str, list[FaultPeriod]] = {}
-    for period in lane.faults:
-        if period.began < lane.end:
-            by_label.setdefault(period.label, []).append(period)
-    return [_fault(lane, label, periods) for label, periods in by_label.items()]
+    """Each fault with the RPCs that were under way while it lasted."""
+    return [_fault(lane, span) for span in fault_spans(lane)]
 
 
-def _fault(lane: Lane, label: str, periods: list[FaultPeriod]) -> Fault:
-    start = min(period.began for period in periods)
-    end = min(lane.end, max(lane.end if one.lifted is None else one.lifted for one in periods))
-    on = list(dict.fromkeys(one.server for one in periods if one.server in lane.servers))
+def _fault(lane: Lane, span: FaultSpan) -> Fault:
+    until = min(lane.end, span.start + TRANSITION_WINDOW) if span.is_momentary else span.end
+    since = max((one.at for one in moments(lane) if one.at <= span.start - AT_ONCE), default=0.0)
     rpcs = lane.rpcs
     due = due_at(rpcs)
-    meanwhile = (due >= start) & (due < end)
-    answered = rpcs.server != NO_SERVER
-    is_troubled = np.isin(rpcs.server, [lane.servers.index(server) for server in on])
+    meanwhile = (due < until) & (rpcs.ended >= span.start)
+    before = (due >= since) & (rpcs.ended < span.start)
+    on = [lane.servers.index(server) for server in span.servers]
+    answered, is_troubled = rpcs.server != NO_SERVER, np.isin(rpcs.server, on)
+    has_share = bool(on) and not span.is_momentary
     return Fault(
-        label=label,
-        start=start,
-        end=end,
-        servers=on,
+        label=span.label,
+        start=span.start,
+        end=span.end,
+        watched_until=until,
+        servers=list(span.servers),
         troubled=_group(lane, meanwhile & is_troubled),
         untouched=_group(lane, meanwhile & answered & ~is_troubled),
         unanswered=_group(lane, meanwhile & ~answered),
+        during=_group(lane, meanwhile),
+        before=_group(lane, before),
+        share=_share(lane, on, settled(span.start, until), until) if has_share else None,
+        share_before=_share(lane, on, since, span.start) if has_share else None,
     )
 
 
-def _group(lane: Lane, rows: NDArray[np.bool_]) -> Group:
+def _group(lane: Lane, rows: Rows) -> Group:
     rpcs = lane.rpcs
     p50, p99 = exact_quantiles((rpcs.ended - due_at(rpcs))[rows], (0.5, 0.99))
     servers = rpcs.server[rows]
@@ -58,3 +72,20 @@ def _group(lane: Lane, rows: NDArray[np.bool_]) -> Group:
         p50=p50,
         p99=p99,
     )
+
+
+def _share(lane: Lane, on: list[int], start: float, end: float) -> float | None:
+    """The part of the requests that went to the servers ``on``; None without requests."""
+    rpcs, served = lane.rpcs, lane.served
+    due = due_at(rpcs)
+    answerer = rpcs.server[(due >= start) & (due < end)]
+    reached = served.server[(served.started >= start) & (served.started < end)]
+    to = max(
+        int(np.isin(reached, on).sum()),
+        int(np.isin(answerer, [*on, NO_SERVER]).sum()),
+    )
+    others = max(
+        int((~np.isin(reached, on)).sum()),
+        int((~np.isin(answerer, [*on, NO_SERVER])).sum()),
+    )
+    return to / (to + others) if to + others else None

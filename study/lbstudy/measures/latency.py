@@ -6,8 +6,9 @@ with the time until they failed. ``sent_*`` count from the send instead. An RPC 
 it was due counts from its send.
 
 Quantiles are exact: the smallest observed value such that at least the share q of all values is no larger.
-*Transition* are the RPCs that were due within the window (5 s) from a scale command under load; *steady* are
-all others. The histogram's bounds are ten to a decade.
+*Transition* are the RPCs that were due within the window (5 s) from a moment under load: a scale command, a
+fault's beginning or its lifting (see ``moments``); *steady* are all others. The histogram's bounds are ten
+to a decade.
 
 Offered and achieved rates are what the client programs say; *lateness* is sent minus scheduled: when it is
 large, it is the client that was slow, not the servers.
@@ -20,13 +21,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lbstudy.measures.codes import OK
+from lbstudy.measures.moments import moments
 from lbstudy.observation.records import Lane, RpcTable
 from lbstudy.result.model import Histogram, Latency, Quantiles, ServerLatency
 
 Floats = NDArray[np.float64]
 
 TRANSITION_WINDOW: Final = 5.0
-"""s, from a scale command."""
+"""s, from a moment."""
 PER_DECADE: Final = 10
 """Bounds of the histogram in each decade."""
 
@@ -37,9 +39,8 @@ def latency(lane: Lane, *, transition_window: float = TRANSITION_WINDOW) -> Late
     due = due_at(rpcs)
     from_due, from_send = rpcs.ended - due, rpcs.ended - rpcs.sent
     is_transition = np.zeros(len(rpcs), dtype=bool)
-    for command in lane.commands:
-        if command.at > 0:
-            is_transition |= (due >= command.at) & (due < command.at + transition_window)
+    for moment in moments(lane):
+        is_transition |= (due >= moment.at) & (due < moment.at + transition_window)
     lateness = (rpcs.sent - rpcs.scheduled)[~np.isnan(rpcs.scheduled)]
     late = exact_quantiles(lateness, (0.5, 0.99, 1.0))
     offered, achieved = _rates(lane)

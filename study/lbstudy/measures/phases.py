@@ -1,7 +1,8 @@
 """Phases: the time between two changes.
 
-A phase begins with the load, or with a scale command under load, and lasts until the next one or the load's
-end. Its *settled part* is its second half: by then a client that follows changes has followed this one. Its
+A phase begins with the load, or with a moment under load (a scale command, a fault's beginning or its
+lifting), and lasts until the next one or the load's end; moments closer to each other than 0.25 s begin one
+phase. Its *settled part* is its second half: by then a client that follows changes has followed this one. Its
 Ready set are the servers that were Ready for all of the settled part. An RPC belongs to the phase in which it
 was sent.
 """
@@ -11,6 +12,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from lbstudy.measures.moments import at_once, moments
 from lbstudy.measures.readiness import is_ready_throughout
 from lbstudy.observation.records import Lane
 from lbstudy.result.model import Phase
@@ -23,14 +25,7 @@ def phases(lane: Lane) -> list[Phase]:
         if command.at <= 0:
             servers = command.servers
     starts = {0.0: f"{servers} server{'s' if servers != 1 else ''}"}
-    for command in lane.commands:
-        if 0 < command.at < lane.end:
-            starts[command.at] = (
-                f"{command.manner}, {command.servers} servers"
-                if command.manner
-                else f"{servers} → {command.servers} servers"
-            )
-            servers = command.servers
+    starts |= {moment.at: moment.label for moment in at_once(moments(lane))}
     edges = [*starts, lane.end]
     return [
         Phase(

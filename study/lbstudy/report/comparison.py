@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from lbstudy.report import figures
-from lbstudy.result.model import DelaySummary, PhaseDistribution, Result, SettingResult
+from lbstudy.result.growth import grown
+from lbstudy.result.model import DelaySummary, Result, SettingResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +42,6 @@ def sent(setting: SettingResult) -> int:
     return sum(setting.errors.client_by_code.values())
 
 
-def grown(setting: SettingResult) -> PhaseDistribution | None:
-    """The last phase that began with a scale-up; the first phase where there was none."""
-    starts = [c.at for c in setting.adaptability.changes if c.after > c.before]
-    grown_at = [p.index for p in setting.phases if any(p.start <= at < p.end for at in starts)]
-    wanted = grown_at[-1] if grown_at else 0
-    return next((p for p in setting.distribution.phases if p.phase == wanted), None)
-
-
 def _median(summary: DelaySummary) -> Cell:
     if summary.median is None:
         return Cell(figures.NONE)
@@ -66,8 +59,8 @@ def _failed(setting: SettingResult) -> Cell:
 
 
 def _deviation(setting: SettingResult) -> Cell:
-    phase = grown(setting)
-    return Cell(figures.percent(phase.largest_deviation if phase else None))
+    found = [spread for _, spread in grown(setting)] or setting.distribution.phases[:1]
+    return Cell(figures.percent(found[-1].largest_deviation if found else None))
 
 
 _ROWS: Sequence[tuple[str, str, Callable[[SettingResult], Cell]]] = (

@@ -99,7 +99,8 @@ def _effects(setting: SettingResult, change: Change) -> list[str]:
 
 
 def _fault(fault: Fault) -> str:
-    span = f"{figures.moment(fault.start)} to {figures.moment(fault.end)} s"
+    until = fault.end if fault.watched_until is None else fault.watched_until
+    span = f"{figures.moment(fault.start)} to {figures.moment(until)} s"
     groups = [
         ("in trouble", fault.troubled),
         ("untouched", fault.untouched),
@@ -111,7 +112,7 @@ def _fault(fault: Fault) -> str:
         for who, group in groups
         if group.requests
     ]
-    return f"{fault.label}, {span}: {'; '.join(told) or 'no RPC was due'}"
+    return f"{fault.label}, {span}: {'; '.join(told) or 'no RPC was under way'}"
 
 
 def _print_ledger(result: Result, console: Console) -> None:

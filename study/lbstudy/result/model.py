@@ -70,7 +70,7 @@ class Phase(Part):
     index: int
     start: float
     end: float
-    label: str = Field(description='such as "3 → 6 servers"')
+    label: str = Field(description='such as "3 → 6 servers", "stop on 1 server", "stop on 1 server lifted"')
     ready: list[str] = Field(
         description="servers Ready for all of the phase's settled part (its second half)"
     )
@@ -179,7 +179,9 @@ class Latency(Part):
 
     all: Quantiles
     steady: Quantiles
-    transition: Quantiles = Field(description="scheduled within transition_window after a scale command")
+    transition: Quantiles = Field(
+        description="scheduled within transition_window after a scale command, a fault’s beginning or lifting"
+    )
     transition_window: float
     servers: list[ServerLatency] = Field(default_factory=list, description="those that answered any RPC")
     histogram: Histogram
@@ -407,7 +409,7 @@ class Utilisation(Part):
 
 
 class Group(Part):
-    """The RPCs of some servers, or of none, that were due while a fault lasted."""
+    """The RPCs of some servers, or of none, that were under way while a fault lasted."""
 
     servers: int
     requests: int
@@ -417,15 +419,31 @@ class Group(Part):
 
 
 class Fault(Part):
-    """Trouble that was made on purpose, and who felt it."""
+    """Trouble that was made on purpose, who felt it, and whether clients kept sending there.
+
+    A share is None where there is nothing to keep sending to: the fault is momentary, or on no particular
+    server. The others are None in a result of before they were measured.
+    """
 
     label: str
     start: float
     end: float = Field(description="when it was lifted everywhere; the load's end where it was not")
+    watched_until: float | None = Field(
+        default=None, description="the end; 5 s later for a fault that ends as it begins"
+    )
     servers: list[str] = Field(description="those that it was on; none: it was on the way to all of them")
     troubled: Group = Field(description="the RPCs that these answered while it lasted")
     untouched: Group = Field(description="those that all other servers answered")
     unanswered: Group = Field(description="those that no server answered")
+    during: Group | None = Field(default=None, description="all of these together")
+    before: Group | None = Field(
+        default=None, description="RPCs that had ended before it, due since the moment before it"
+    )
+    share: float | None = Field(
+        default=None,
+        description="part of the requests that went to servers in trouble, in the fault’s second half",
+    )
+    share_before: float | None = Field(default=None, description="the same servers’ part, before it")
 
 
 # --- the price ------------------------------------------------------------------------------------

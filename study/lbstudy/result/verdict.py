@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from lbstudy.result.growth import grown
 from lbstudy.result.model import Added, Delay, Entry, SettingResult, Verdict
-
-_MOST_NAMED = 3  # settings whose outcomes the headline tells one by one
+from lbstudy.result.trouble import fault_point, fault_sentence
+from lbstudy.result.words import MOST_NAMED, count, time, together
 
 
 def verdict(settings: Sequence[SettingResult]) -> Verdict:
@@ -15,9 +16,10 @@ def verdict(settings: Sequence[SettingResult]) -> Verdict:
     points = []
     if is_open:
         headline = f"{_distrust(settings)} {headline}"
-        points.append(f"The ledger does not close for {_and(is_open)}: {_open_entries(settings)}.")
+        points.append(f"The ledger does not close for {together(is_open)}: {_open_entries(settings)}.")
     for setting in settings:
-        points.extend(f"{setting.name}: {point}" for point in _points(setting))
+        told = _points(setting, in_headline=len(settings) <= MOST_NAMED)
+        points.extend(f"{setting.name}: {point}" for point in told)
     return Verdict(headline=headline, points=points)
 
 
@@ -53,21 +55,34 @@ class _Arrivals:
             )
             clause = f"{which} never got a request (watched {_span(self.watched)})"
             if self.waited:
-                clause += f"; {_others(len(self.waited))} within {_time(self.waited[-1])}"
+                clause += f"; {_others(len(self.waited))} within {time(self.waited[-1])}"
             return clause
         if self.servers == 1:
-            return f"the added server got its first request {_time(self.waited[0])} after it was Ready"
+            return f"the added server got its first request {time(self.waited[0])} after it was Ready"
         return (
-            f"each of {self.servers} added servers got its first request within {_time(self.waited[-1])}"
-            f" of being Ready (median {_time(_median(self.waited))})"
+            f"each of {self.servers} added servers got its first request within {time(self.waited[-1])}"
+            f" of being Ready (median {time(_median(self.waited))})"
         )
 
 
 def _headline(settings: Sequence[SettingResult]) -> str:
     if not settings:
         return "Nothing was observed."
-    if len(settings) <= _MOST_NAMED:
-        return " ".join(f"{setting.name}: {_outcome(setting)}." for setting in settings)
+    scaling = _few(settings) if len(settings) <= MOST_NAMED else _many(settings)
+    return " ".join(filter(None, [scaling, fault_sentence(settings)]))
+
+
+def _few(settings: Sequence[SettingResult]) -> str:
+    """What became of each setting's added and removed servers; nothing where there were only faults."""
+    told = [
+        f"{setting.name}: {_outcome(setting)}."
+        for setting in settings
+        if not setting.faults or _was_scaled(setting) or not _rpcs(setting)
+    ]
+    return " ".join(told)
+
+
+def _many(settings: Sequence[SettingResult]) -> str:
     arrivals = {setting.name: _Arrivals.of(setting.adaptability.added) for setting in settings}
     lacking = [name for name, found in arrivals.items() if found.watched]
     found_all = {
@@ -75,22 +90,24 @@ def _headline(settings: Sequence[SettingResult]) -> str:
     }
     clauses = []
     if lacking:
-        clauses.append(f"Under {_and(lacking)}, servers that were added never got a request.")
+        clauses.append(f"Under {together(lacking)}, servers that were added never got a request.")
     if found_all:
         fastest = min(found_all, key=lambda name: found_all[name])
         clauses.append(
-            f"Under {_and(list(found_all))}, each of them did, soonest under {fastest}"
-            f" (within {_time(found_all[fastest])})."
+            f"Under {together(list(found_all))}, each of them did, soonest under {fastest}"
+            f" (within {time(found_all[fastest])})."
         )
-    return (
-        " ".join(clauses) or f"{len(settings)} settings ran; no server was added. {_fewest_errors(settings)}"
-    )
+    if clauses:
+        return " ".join(clauses)
+    if any(setting.faults for setting in settings):
+        return f"{len(settings)} settings ran."
+    return f"{len(settings)} settings ran; no server was added. {_fewest_errors(settings)}"
 
 
 def _outcome(setting: SettingResult) -> str:
-    """The one clause that says most of a setting."""
+    """The one clause that says most of what scaling a setting's servers came to."""
     arrivals = _Arrivals.of(setting.adaptability.added)
-    if not sum(setting.errors.client_by_code.values()):
+    if not _rpcs(setting):
         return "no RPC was seen"
     if arrivals.servers:
         return arrivals.words()
@@ -98,22 +115,31 @@ def _outcome(setting: SettingResult) -> str:
         return "no added server was Ready while it was watched"
     removed = len(setting.adaptability.removed)
     if removed:
-        return f"{_count(removed, 'server')} removed, {_failed(setting)}"
+        return f"{count(removed, 'server')} removed, {_failed(setting)}"
     return f"no server was added or removed; {_failed(setting)}"
 
 
-def _points(setting: SettingResult) -> list[str]:
+def _was_scaled(setting: SettingResult) -> bool:
+    return bool(setting.adaptability.added or setting.adaptability.removed)
+
+
+def _rpcs(setting: SettingResult) -> int:
+    return sum(setting.errors.client_by_code.values())
+
+
+def _points(setting: SettingResult, *, in_headline: bool) -> list[str]:
+    """What is told of a setting; ``in_headline``: a single fault is told there already."""
     points = []
     adaptability = setting.adaptability
     if adaptability.discovery.median is not None and adaptability.detect.median is not None:
         points.append(
             f"time to detect an added server: median {adaptability.detect.median}; time to discovery:"
             f" median {adaptability.discovery.median}, largest {adaptability.discovery.largest}"
-            f" (over {_count(adaptability.discovery.count, 'pair')} of server and client)."
+            f" (over {count(adaptability.discovery.count, 'pair')} of server and client)."
         )
     late = [server.server for server in adaptability.added if server.ready is None]
     if late:
-        points.append(f"{_count(len(late), 'added server')} not Ready while watched: {_and(late)}.")
+        points.append(f"{count(len(late), 'added server')} not Ready while watched: {together(late)}.")
     if spread := _spread(setting):
         points.append(spread)
     removed = adaptability.removed
@@ -122,19 +148,18 @@ def _points(setting: SettingResult) -> list[str]:
         detect = [view.detect for server in removed for view in server.clients]
         dropped = _last_dropped(detect, "it" if len(removed) == 1 else "them")
         points.append(
-            f"{_count(len(removed), 'server')} removed, {_count(shrinking, 'RPC')} failed meanwhile{dropped}."
+            f"{count(len(removed), 'server')} removed, {count(shrinking, 'RPC')} failed meanwhile{dropped}."
         )
-    points.append(f"{_failed(setting)}.")
+    if len(setting.faults) > 1 or not in_headline:
+        points.extend(f"{fault_point(fault)}." for fault in setting.faults)
+    points.append(f"{_failed(setting)}{' in the whole run' if setting.faults else ''}.")
     return points
 
 
 def _spread(setting: SettingResult) -> str:
     """How even the last phase that followed an addition was."""
-    grown = [change.at for change in setting.adaptability.changes if change.after > change.before]
-    for phase, spread in zip(
-        reversed(setting.phases), reversed(setting.distribution.phases), strict=True
-    ):  # fmt: skip
-        if phase.start in grown and spread.largest_deviation is not None and spread.coverage is not None:
+    for phase, spread in reversed(grown(setting)):
+        if spread.largest_deviation is not None and spread.coverage is not None:
             return (
                 f"after {phase.label}, {spread.coverage:.0%} of the Ready servers got requests; the largest"
                 f" deviation from the fair share was {spread.largest_deviation:.0%}."
@@ -145,11 +170,11 @@ def _spread(setting: SettingResult) -> str:
 def _last_dropped(detect: Sequence[Delay], them: str) -> str:
     never = [found for found in detect if found.seconds is None]
     if never:
-        return f"; {len(never)} of {_count(len(detect), 'address list')} never dropped {them}"
+        return f"; {len(never)} of {count(len(detect), 'address list')} never dropped {them}"
     if not detect:
         return ""
     last = max(found.seconds for found in detect if found.seconds is not None)
-    return f"; the last address list dropped {them} after {_time(last)}"
+    return f"; the last address list dropped {them} after {time(last)}"
 
 
 def _failed(setting: SettingResult) -> str:
@@ -157,9 +182,9 @@ def _failed(setting: SettingResult) -> str:
     total = sum(counts.values())
     failed = total - counts.get("OK", 0)
     if not failed:
-        return f"none of {_count(total, 'RPC')} failed"
-    codes = ", ".join(f"{count:,} {code}" for code, count in counts.items() if code != "OK")
-    return f"{failed:,} of {_count(total, 'RPC')} failed ({codes})"
+        return f"none of {count(total, 'RPC')} failed"
+    codes = ", ".join(f"{number:,} {code}" for code, number in counts.items() if code != "OK")
+    return f"{failed:,} of {count(total, 'RPC')} failed ({codes})"
 
 
 def _fewest_errors(settings: Sequence[SettingResult]) -> str:
@@ -203,15 +228,3 @@ def _others(count: int) -> str:
 def _span(seconds: Sequence[float]) -> str:
     low, high = f"{seconds[0]:.0f}", f"{seconds[-1]:.0f}"
     return f"{low} s" if low == high else f"{low} to {high} s"
-
-
-def _time(seconds: float) -> str:
-    return str(Delay(seconds=seconds))
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
-
-
-def _and(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
