@@ -24,12 +24,19 @@ def fault_sentence(settings: Sequence[SettingResult]) -> str:
         return ""
     found = max(by_label.values(), key=_badness)
     rank = f" (of {len(by_label)} faults, the one that did most)" if len(by_label) > 1 else ""
-    told = (
-        "; ".join(f"under {name}, {_effect(fault)}" for name, fault in found.items())
-        if len(settings) <= MOST_NAMED
-        else _contrast(found)
-    )
+    told = _each(found) if len(settings) <= MOST_NAMED else _contrast(found)
     return f"Fault {_named(next(iter(found.values())))}{rank}: {told}."
+
+
+def _each(faults: Mapping[str, Fault]) -> str:
+    """Each setting in short; the points tell the rest."""
+    told = "; ".join(f"under {name} {_failed(_during(fault))}{_p99(fault)}" for name, fault in faults.items())
+    shares = [f"{_percent(fault.share)} under {name}" for name, fault in faults.items() if fault.share]
+    shares += [f"none under {name}" for name, fault in faults.items() if fault.share == 0]
+    if not shares:
+        return told
+    who = _troubled(next(iter(faults.values())))
+    return f"{told}. Of the requests in its second half {who} got {together(shares)}"
 
 
 def _badness(faults: Mapping[str, Fault]) -> tuple[int, float]:
@@ -50,14 +57,16 @@ def _effect(fault: Fault) -> str:
     during = _during(fault)
     if not during.requests:
         return "no RPC was under way"
-    clauses = [_failed(during)]
-    if during.p99 is not None:
-        before = fault.before.p99 if fault.before else None
-        against = "" if before is None else f" against {time(before)} before"
-        clauses.append(f"p99 was {time(during.p99)}{against}")
-    if sending := _sending(fault):
-        clauses.append(sending)
-    return ", ".join(clauses)
+    sending = _sending(fault)
+    return f"{_failed(during)}{_p99(fault)}{'; ' if sending else ''}{sending}"
+
+
+def _p99(fault: Fault) -> str:
+    p99 = _during(fault).p99
+    if p99 is None:
+        return ""
+    before = fault.before.p99 if fault.before else None
+    return f", p99 {time(p99)}" + ("" if before is None else f" ({time(before)} before)")
 
 
 def _failed(group: Group) -> str:
@@ -70,13 +79,20 @@ def _sending(fault: Fault) -> str:
     """Whether clients kept sending to the servers in trouble."""
     if fault.share is None:
         return ""
-    who = f"the {'server' if len(fault.servers) == 1 else f'{len(fault.servers)} servers'} in trouble"
+    before = "" if fault.share_before is None else f" ({_percent(fault.share_before)} before)"
     if not fault.share:
-        return f"and in its second half {who} got no requests"
-    if fault.share_before and fault.share >= _STILL * fault.share_before:
-        return f"and in its second half {who} still got {fault.share:.0%} of the requests"
-    before = "" if fault.share_before is None else f" ({fault.share_before:.0%} before)"
-    return f"and in its second half {who} got {fault.share:.1%} of the requests{before}"
+        return f"in its second half {_troubled(fault)} got none of the requests{before}"
+    kept = fault.share_before is not None and fault.share >= _STILL * fault.share_before
+    still = "still " if kept else ""
+    return f"in its second half {_troubled(fault)} {still}got {_percent(fault.share)} of the requests{before}"
+
+
+def _troubled(fault: Fault) -> str:
+    return f"the {'server' if len(fault.servers) == 1 else f'{len(fault.servers)} servers'} in trouble"
+
+
+def _percent(share: float) -> str:
+    return f"{share:.1%}" if 0 < share < 0.01 else f"{share:.0%}"
 
 
 def _contrast(faults: Mapping[str, Fault]) -> str:

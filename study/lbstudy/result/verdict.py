@@ -18,8 +18,7 @@ def verdict(settings: Sequence[SettingResult]) -> Verdict:
         headline = f"{_distrust(settings)} {headline}"
         points.append(f"The ledger does not close for {together(is_open)}: {_open_entries(settings)}.")
     for setting in settings:
-        told = _points(setting, in_headline=len(settings) <= MOST_NAMED)
-        points.extend(f"{setting.name}: {point}" for point in told)
+        points.extend(f"{setting.name}: {point}" for point in _points(setting))
     return Verdict(headline=headline, points=points)
 
 
@@ -127,8 +126,7 @@ def _rpcs(setting: SettingResult) -> int:
     return sum(setting.errors.client_by_code.values())
 
 
-def _points(setting: SettingResult, *, in_headline: bool) -> list[str]:
-    """What is told of a setting; ``in_headline``: a single fault is told there already."""
+def _points(setting: SettingResult) -> list[str]:
     points = []
     adaptability = setting.adaptability
     if adaptability.discovery.median is not None and adaptability.detect.median is not None:
@@ -150,8 +148,7 @@ def _points(setting: SettingResult, *, in_headline: bool) -> list[str]:
         points.append(
             f"{count(len(removed), 'server')} removed, {count(shrinking, 'RPC')} failed meanwhile{dropped}."
         )
-    if len(setting.faults) > 1 or not in_headline:
-        points.extend(f"{fault_point(fault)}." for fault in setting.faults)
+    points.extend(f"{fault_point(fault)}." for fault in setting.faults)
     points.append(f"{_failed(setting)}{' in the whole run' if setting.faults else ''}.")
     return points
 
