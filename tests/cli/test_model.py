@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 
 Command = Callable[..., Any]
+RING_HASH = (
+    "expected a policy of pick_first, round_robin and weighted_round_robin, found ring_hash_experimental"
+)
 
 
 def test_advise_says_what_stock_will_not_do(lbstudy: Command) -> None:
@@ -48,15 +51,64 @@ def test_simulate_shows_the_herd(lbstudy: Command) -> None:
     assert found["detect"]["never"] == 100
 
 
-def test_simulate_refuses_pick_first(lbstudy: Command, tmp_path: Path) -> None:
-    (tmp_path / "mine.toml").write_text('name = "mine"\npolicy = "pick_first"\n')
-    done = lbstudy("simulate", "./mine.toml")
+def test_simulate_pick_first(lbstudy: Command) -> None:
+    """Only clients whose server goes look up DNS: in the rolling update, each at least once."""
+    size = ("--clients", "50", "--servers", "20", "--minutes", "2", "--json")
+    found = json.loads(lbstudy("simulate", "pick-first", *size).out)
 
-    assert done.code == 2
-    assert done.line() == (
-        "setting mine: expected a policy that connects to all servers, found pick_first; lbstudy advise"
-        " tells of it"
-    )
+    quiet, scaled, rolled = found["traffic"]
+    assert (quiet["queries_mean"], scaled["queries_mean"], found["not_modelled"]) == (0, 0, [])
+    assert found["detect"]["never"] == found["discovery"]["never"] == 100
+    assert rolled["connections_mean"] * (rolled["end"] - rolled["start"]) >= 50
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('discovery = "xds"\n', 'expected discovery = "dns", found "xds", where nothing is looked up'),
+        (
+            "[[service_config.loadBalancingConfig]]\nring_hash_experimental = {}\n",
+            RING_HASH,
+        ),
+    ],
+)
+def test_what_the_model_cannot_do_is_refused(
+    lbstudy: Command, tmp_path: Path, text: str, reason: str
+) -> None:
+    (tmp_path / "mine.toml").write_text(f'name = "mine"\n{text}')
+    done = lbstudy("simulate", "./mine.toml")
+    swept = lbstudy("sweep", "./mine.toml", "--dry-run")
+
+    assert (done.code, swept.code) == (2, 2)
+    assert done.line() == f"setting mine: {reason}; lbstudy advise tells of it"
+    assert swept.line() == f"setting mine: {reason}; there is nothing to hold a sweep against"
+
+
+def test_what_is_left_out_is_named_in_one_line(lbstudy: Command) -> None:
+    size = ("--clients", "5", "--servers", "4", "--minutes", "1")
+    done = lbstudy("simulate", "outlier-detection", *size)
+
+    assert done.code == 0
+    assert "Not in the model: outlier detection.\n" in done.out
+    assert json.loads(lbstudy("simulate", "outlier-detection", *size, "--json").out)["not_modelled"] == [
+        "outlier detection"
+    ]
+    assert "Not in the model" not in lbstudy("simulate", "stock", *size).out
+    assert "setting retries: not in the model: retries" in lbstudy("sweep", "retries", "--dry-run").err
+
+
+def test_advise_of_push_speaks_of_no_look_ups(lbstudy: Command) -> None:
+    done = lbstudy("advise", "push")
+
+    assert (done.code, done.err) == (0, "")
+    text = " ".join(done.out.split())
+    assert "Nothing is looked up: the control plane sends each change at once" in text
+    assert "price: A control plane has to run" in text
+    assert "looks up DNS" not in text
+    assert "never, without another trigger" not in text
+    advice = json.loads(lbstudy("advise", "push", "--json").out)
+    assert [one["detect"] for one in advice["changes"]] == [None, None]
+    assert (advice["cost"]["lookups_per_minute"], advice["cost"]["streams"]) == (0, 1)
 
 
 def test_sweep_says_what_it_would_do(lbstudy: Command) -> None:

@@ -72,11 +72,6 @@ def test_stock_clients_do_nothing_until_a_server_goes() -> None:
     assert np.isnan(record.listed).all()
 
 
-def test_pick_first_is_refused() -> None:
-    with pytest.raises(ValueError, match="pick_first"):
-        simulate(replace(P, policy="pick_first"), present(2), 2, 10)
-
-
 def test_a_turn_of_round_robin() -> None:
     """Ten servers at 5 RPC/s: up to 2 s, 1 s on average. Begun anew all the time: at random, 2 s."""
     rng = np.random.default_rng(0)

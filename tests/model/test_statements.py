@@ -4,6 +4,7 @@ import pytest
 from lbstudy.config import Scenario, Setting, load_scenario, load_setting
 from lbstudy.model.advice import advise
 from lbstudy.model.keepalive import keepalive
+from lbstudy.model.limits import unmodelled
 from lbstudy.model.parameters import Parameters, policy_of
 from lbstudy.model.statements import Statement, Topic, statements
 
@@ -79,6 +80,14 @@ def test_pick_first_balances_nothing() -> None:
         ({"loadBalancingConfig": [{"weighted_round_robin": {}}]}, "weighted_round_robin"),
         ({"loadBalancingPolicy": "ROUND_ROBIN"}, "round_robin"),
         ({"methodConfig": []}, "pick_first"),
+        (
+            {
+                "loadBalancingConfig": [
+                    {"outlier_detection_experimental": {"childPolicy": [{"pick_first": {}}]}}
+                ]
+            },
+            "pick_first",
+        ),
     ],
 )
 def test_the_policy_that_grpc_will_use(config: dict[str, object], policy: str) -> None:
@@ -106,3 +115,58 @@ def test_advice_on_the_default_scenario() -> None:
     assert up.failed is None
     assert down.discovery is None
     assert advice.cost.connections_per_minute == pytest.approx(18, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({"policy": "weighted_round_robin"}, ["the servers' weights (each gets the same)"]),
+        ({"service_config": {"healthCheckConfig": {"serviceName": ""}}}, ["health checking by the client"]),
+        (
+            {"service_config": {"methodConfig": [{"retryPolicy": {"maxAttempts": 2}}]}},
+            ["retries (failed RPCs are those without)"],
+        ),
+        (
+            {"channel": {"grpc.client_idle_timeout_ms": 5000}},
+            ["idle channels (grpc.client_idle_timeout_ms)"],
+        ),
+        (
+            {"discovery": "xds", "push": {"retry": {"on": ["unavailable"], "attempts": 3}}},
+            ["retries (failed RPCs are those without)"],
+        ),
+        (
+            {"service_config": {"loadBalancingConfig": [{"ring_hash_experimental": {}}]}},
+            ["the policy ring_hash_experimental (taken as round_robin)"],
+        ),
+        ({}, []),
+        ({"policy": "pick_first"}, []),
+    ],
+)
+def test_what_the_model_leaves_out_is_named(fields: dict[str, object], named: list[str]) -> None:
+    assert unmodelled(Setting.model_validate({"name": "mine", **fields})) == named
+    assert ("Not in the model" in warnings(said(**fields))) is bool(named)  # type: ignore[arg-type]
+
+
+def test_push_waits_for_neither_interval_nor_dns() -> None:
+    assert not warnings(said(discovery="xds", channel={"grpc.keepalive_time_ms": 10_000}))
+    vain = said(
+        discovery="xds",
+        channel={"grpc.dns_min_time_between_resolutions_ms": 30_000},
+        server={"grpc.max_connection_age_ms": 20_000},
+    )
+    assert (
+        "[channel] grpc.dns_min_time_between_resolutions_ms and [server] grpc.max_connection_age_ms do"
+        " nothing for discovery here" in warnings(vain)
+    )
+    assert not any("a client looks up DNS" in one.text for one in vain)
+
+
+def test_push_with_a_server_that_does_not_wait_for_its_clients() -> None:
+    assert "A server stops at once ([drain] wait = 0)" in warnings(said(discovery="xds", drain={"wait": 0}))
+    assert "stops at once" not in warnings(said(discovery="xds"))
+
+
+def test_the_price_of_push_is_told() -> None:
+    (price,) = (one.text for one in said(discovery="xds") if one.topic is Topic.PRICE)
+    assert "A control plane has to run" in price
+    assert "of 6 servers in this scenario, to 2 clients at most" in price

@@ -59,8 +59,9 @@ def _print(advice: Advice, console: Console) -> None:
                 " drain's end"
             )
     cost = advice.cost
+    stream = "is told of changes by its process's stream to the control plane, " if cost.streams else ""
     console.print(
-        f"Each client makes {cost.lookups_per_minute:.3g} look-ups ({cost.queries_per_minute:.3g} DNS"
+        f"Each client {stream}makes {cost.lookups_per_minute:.3g} look-ups ({cost.queries_per_minute:.3g} DNS"
         f" queries) and {cost.connections_per_minute:.3g} connections a minute while nothing changes."
     )
     for statement in advice.statements:
@@ -73,6 +74,8 @@ def _print(advice: Advice, console: Console) -> None:
 
 def _rows(change: PredictedChange) -> list[tuple[str, str, str, str]]:
     name = f"{change.before} → {change.after} servers"
+    if change.detect is None:
+        return [(name, "pushed at once", "not predicted", "")]
     if change.discovery is None:
         return [(name, "dropped from the list", *_quantiles(change.detect))]
     return [

@@ -11,6 +11,7 @@ from rich.text import Text
 from lbstudy.cli.exit_code import ExitCode
 from lbstudy.cli.failure import UsageError
 from lbstudy.config import Setting, load_scenario, load_setting
+from lbstudy.model.limits import refusal, unmodelled
 from lbstudy.model.parameters import Parameters
 from lbstudy.model.simulation import Simulation, Size, Spread, run
 from lbstudy.report import figures
@@ -35,7 +36,10 @@ def simulate_settings(request: SimulationRequest) -> int:
     asked = [
         (setting, _parameters(setting, request, Parameters.of(setting, scenario))) for setting in settings
     ]
-    found = [run(setting.name, parameters, request.size, seed=request.seed) for setting, parameters in asked]
+    found = [
+        run(setting.name, parameters, request.size, seed=request.seed, not_modelled=unmodelled(setting))
+        for setting, parameters in asked
+    ]
     if request.as_json:
         listed = ",\n".join(one.model_dump_json(indent=2) for one in found)
         typer.echo(listed if len(found) == 1 else f"[{listed}]")
@@ -49,11 +53,8 @@ def simulate_settings(request: SimulationRequest) -> int:
 
 
 def _parameters(setting: Setting, request: SimulationRequest, parameters: Parameters) -> Parameters:
-    if not parameters.connects_to_all:
-        raise UsageError(
-            f"setting {setting.name}: expected a policy that connects to all servers, found"
-            f" {parameters.policy}; lbstudy advise tells of it"
-        )
+    if reason := refusal(setting):
+        raise UsageError(f"setting {setting.name}: {reason}; lbstudy advise tells of it")
     return parameters if request.rate is None else replace(parameters, rate=request.rate)
 
 
@@ -89,6 +90,8 @@ def _print(found: Simulation, console: Console) -> None:
             figures.count(part.refused_peak),
         )
     console.print(table)
+    if found.not_modelled:
+        console.print(Text(f"Not in the model: {'; '.join(found.not_modelled)}.", style="bold yellow"))
     console.print(
         f"{figures.count(found.events)} events in {found.elapsed:.1f} s:"
         f" {found.events / max(found.elapsed, 1e-9):,.0f} a second"

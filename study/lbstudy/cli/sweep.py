@@ -17,6 +17,7 @@ from lbstudy.cli.files import RunFolder, default_folder, replacing
 from lbstudy.cli.plan_text import plan_as_json, plan_as_text
 from lbstudy.cli.run import choose_view, perform
 from lbstudy.config import load_scenario, load_setting
+from lbstudy.model.limits import refusal, unmodelled
 from lbstudy.model.parameters import Parameters
 from lbstudy.report import figures
 from lbstudy.run.plan import RunPlan
@@ -47,6 +48,10 @@ def sweep_setting(request: SweepRequest) -> int:
         PlatformError, StoreError, OSError: for what went wrong in the run.
     """
     setting = load_setting(request.setting)
+    if reason := refusal(setting):
+        raise UsageError(f"setting {setting.name}: {reason}; there is nothing to hold a sweep against")
+    if left_out := unmodelled(setting):
+        say(f"setting {setting.name}: not in the model: {'; '.join(left_out)}")
     parameters = replace(Parameters.of(setting, load_scenario(request.scenario)), rate=request.shape.rate)
     try:
         scenario = sweep_scenario(setting.name, parameters, request.shape, request.seed)

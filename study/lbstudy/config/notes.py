@@ -38,7 +38,8 @@ def _on_setting(setting: Setting) -> list[str]:
             if key not in KNOWN
         )
     age, interval = setting.server.get(MAX_AGE), setting.channel.get(MIN_INTERVAL, DEFAULT_MIN_INTERVAL_MS)
-    if isinstance(age, int) and isinstance(interval, int) and age < interval:
+    looks_up = setting.discovery == "dns"
+    if looks_up and isinstance(age, int) and isinstance(interval, int) and age < interval:
         by_default = "" if MIN_INTERVAL in setting.channel else ", the default"
         lines.append(
             f"{prefix}{MAX_AGE} ({age}) below the clients' {MIN_INTERVAL} ({interval}{by_default}) buys"

@@ -21,8 +21,9 @@ class PredictedChange(Part):
 
     before: int = Field(description="servers")
     after: int
-    detect: DelaySummary = Field(
-        description="added: from Ready to the update with it; removed: from the command to the one without"
+    detect: DelaySummary | None = Field(
+        description="added: from Ready to the update with it; removed: from the command to the one without;"
+        " None: pushed, which is not predicted"
     )
     discovery: DelaySummary | None = Field(description="added: from Ready to the first RPC answered")
     failed: float | None = Field(
@@ -36,7 +37,8 @@ class Cost(Part):
     servers: int = Field(description="that the client is connected to")
     lookups_per_minute: float
     queries_per_minute: float = Field(description="A and AAAA")
-    connections_per_minute: float = Field(description="made anew")
+    connections_per_minute: float = Field(description="made anew, to servers")
+    streams: int = Field(description="held open to a control plane")
 
 
 class Advice(Part):
@@ -54,8 +56,9 @@ class Advice(Part):
 def advise(setting: Setting, scenario: Scenario, *, seed: int = 0) -> Advice:
     """Predict the scenario's scale steps under a setting, and say what the options will do."""
     parameters = Parameters.of(setting, scenario)
+    is_pushed = setting.discovery == "xds"
     changes = [
-        _change(parameters, before.servers, after.servers, scenario.load.clients, seed)
+        _change(parameters, before.servers, after.servers, scenario.load.clients, seed, is_pushed=is_pushed)
         for before, after in pairwise(scenario.step)
         if before.servers != after.servers
     ]
@@ -69,15 +72,21 @@ def advise(setting: Setting, scenario: Scenario, *, seed: int = 0) -> Advice:
         changes=changes,
         cost=Cost(
             servers=servers if parameters.connects_to_all else 1,
-            lookups_per_minute=cost.lookups,
-            queries_per_minute=cost.lookups * QUERIES,
+            lookups_per_minute=0 if is_pushed else cost.lookups,
+            queries_per_minute=0 if is_pushed else cost.lookups * QUERIES,
+            streams=1 if is_pushed else 0,
             connections_per_minute=cost.connections,
         ),
         statements=statements(setting, scenario, parameters),
     )
 
 
-def _change(parameters: Parameters, before: int, after: int, clients: int, seed: int) -> PredictedChange:
+def _change(
+    parameters: Parameters, before: int, after: int, clients: int, seed: int, *, is_pushed: bool
+) -> PredictedChange:
+    lost = graceful(parameters, before).failed * clients * (before - after) if after < before else None
+    if is_pushed:
+        return PredictedChange(before=before, after=after, detect=None, discovery=None, failed=lost)
     if after > before:
         up = scale_up(parameters, before, after, seed=seed)
         return PredictedChange(
@@ -93,5 +102,5 @@ def _change(parameters: Parameters, before: int, after: int, clients: int, seed:
         after=after,
         detect=down.detect_summary,
         discovery=None,
-        failed=graceful(parameters, before).failed * clients * (before - after),
+        failed=lost,
     )

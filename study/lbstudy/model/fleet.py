@@ -11,40 +11,22 @@ the same time all, and when round_robin comes to a new server is drawn, not foll
 policies that connect to all servers.
 """
 
-import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lbstudy.model.parameters import (
-    AGE_JITTER,
-    BACKOFF_JITTER,
-    BACKOFF_MULTIPLIER,
-    Parameters,
-    warm_up,
-)
+from lbstudy.model.parameters import BACKOFF_JITTER, BACKOFF_MULTIPLIER, Parameters
+from lbstudy.model.part import FleetRecord, Floats, Part
+from lbstudy.model.pick_first import PickFirstPart
 from lbstudy.model.servers import ServerLife
 
 _CELLS: Final = 200_000
 """Connections of a part: what stays in a core's cache."""
 _MANY_RENEWALS: Final = 50
 """In a turn of round_robin, from which on its wait is taken as exponential: its mean is then 2 % too long."""
-Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class FleetRecord:
-    """What all clients together did. Rates are counts in bins of one second from time 0."""
-
-    lookups: NDArray[np.int64]
-    connections: NDArray[np.int64]  # made anew
-    refused: NDArray[np.int64]  # attempts
-    listed: Floats  # clients × servers: when the list first had it; NaN: not by the end, or from the start
-    events: int
 
 
 def simulate(
@@ -60,19 +42,15 @@ def simulate(
 
     Each begins at a phase of its own (see ``warm_up``). The result depends on the seed
     alone, not on the number of threads.
-
-    Raises:
-        ValueError: the policy does not connect to all servers.
     """
-    if not parameters.connects_to_all:
-        raise ValueError(f"{parameters.policy} does not connect to all servers")
+    kind = _Part if parameters.connects_to_all else PickFirstPart
     size = max(1, _CELLS // max(1, len(servers)))
     parts = [min(size, clients - first) for first in range(0, clients, size)]
     seeds = np.random.SeedSequence(seed).spawn(len(parts))
     with ThreadPoolExecutor(threads) as pool:
         records = list(
             pool.map(
-                lambda part: _Part(parameters, servers, part[0], end, np.random.default_rng(part[1])).run(),
+                lambda part: kind(parameters, servers, part[0], end, np.random.default_rng(part[1])).run(),
                 zip(parts, seeds, strict=True),
             )
         )
@@ -81,12 +59,15 @@ def simulate(
         connections=np.sum([record.connections for record in records], axis=0),
         refused=np.sum([record.refused for record in records], axis=0),
         listed=np.concatenate([record.listed for record in records]),
+        answered=None
+        if parameters.connects_to_all
+        else np.concatenate([record.answered for record in records if record.answered is not None]),
         events=sum(record.events for record in records),
     )
 
 
-class _Part:
-    """Some of the clients."""
+class _Part(Part):
+    """Some of the clients, of a policy that connects to all servers."""
 
     def __init__(
         self,
@@ -96,27 +77,14 @@ class _Part:
         end: float,
         rng: np.random.Generator,
     ) -> None:
-        self._p = parameters
-        self._rng = rng
-        self._end = end
-        self._published = np.array([server.published for server in servers])
-        self._unpublished = np.array([server.unpublished for server in servers])
-        self._goaway = np.array([server.goaway for server in servers])
+        super().__init__(parameters, servers, clients, end, rng)
         self._is_lasting = bool(np.isinf(self._goaway).all())
-        changes = np.concatenate([self._published, self._unpublished])
-        self._changes = np.sort(changes[np.isfinite(changes)])
-        bins = math.ceil(end)
-        self._lookups = np.zeros(bins, np.int64)
-        self._connections = np.zeros(bins, np.int64)
-        self._refused = np.zeros(bins, np.int64)
-        self._events = 0
-        self._listed = np.full((clients, len(servers)), np.nan)
         self._client = np.arange(clients)  # what follows has a row for each client that goes on
         self._ends = np.full((clients, len(servers)), np.inf)  # of connections; or of the next failed attempt
         # 1: its connection has ended by the server's GOAWAY, 2 and more: attempts were refused.
         self._failures = np.zeros((clients, len(servers) if not self._is_lasting else 0), np.int8)
         self._last = np.full(clients, -np.inf)  # start of the last look-up
-        self._asked = self._begin(clients)  # instant of which the list is
+        self._asked = self._begin()  # instant of which the list is
 
     def run(self) -> FleetRecord:
         """Go from look-up to look-up until every client's next one lies beyond the end."""
@@ -130,7 +98,7 @@ class _Part:
             self._last = starts
             self._advance(starts + self._p.lookup)  # what ends meanwhile requests nothing
             self._take_list()
-        return FleetRecord(self._lookups, self._connections, self._refused, self._listed, self._events)
+        return FleetRecord(self._lookups, self._connections, self._refused, self._listed, None, self._events)
 
     def _first_request(self) -> Floats:
         """When each client next wants to look up DNS: a connection ends, or its list has a failed server."""
@@ -149,18 +117,11 @@ class _Part:
         self._client, self._ends, self._failures = client, ends, failures
         self._last, self._asked = last, asked
 
-    def _begin(self, clients: int) -> Floats:
-        p, rng = self._p, self._rng
-        long, phase = warm_up(p, int((self._published < 0).sum()))
-        start = -long - phase * rng.random(clients)
-        there = (self._published <= start[:, None]) & (self._unpublished > start[:, None])
-        if p.ages:
-            squares = rng.uniform((1 - AGE_JITTER) ** 2, (1 + AGE_JITTER) ** 2, there.shape)
-            ends = start[:, None] + np.sqrt(squares) * p.max_age * rng.random(there.shape)
-        else:
-            ends = np.full(there.shape, np.inf)
+    def _begin(self) -> Floats:
+        there = self._in_dns(self._start)
+        ends = self._start[:, None] + self._remaining(there.shape)
         self._ends[there] = np.minimum(ends, self._goaway)[there]
-        return start
+        return self._start
 
     def _advance(self, until: Floats) -> None:
         """Let each client's connections go on until an instant of its own."""
@@ -205,10 +166,7 @@ class _Part:
         rows = np.flatnonzero(after > before)
         if not len(rows):
             return
-        was, now = (
-            (self._published <= at[rows, None]) & (self._unpublished > at[rows, None])
-            for at in (last, self._asked)
-        )
+        was, now = (self._in_dns(at[rows]) for at in (last, self._asked))
         row, server = np.nonzero(was & ~now)
         self._ends[rows[row], server] = np.inf
         self._failures[rows[row], server] = 0
@@ -220,23 +178,6 @@ class _Part:
         self._count(self._connections, connected)
         ends = np.clip(self._goaway[server], connected, connected + self._ages(len(row)))
         self._ends[row, server] = ends
-
-    def _ages(self, size: int) -> Floats:
-        p = self._p
-        if not p.ages:
-            return np.full(size, np.inf)
-        return self._rng.uniform((1 - AGE_JITTER) * p.max_age, (1 + AGE_JITTER) * p.max_age, size)
-
-    def _count(self, into: NDArray[np.int64], at: Floats) -> None:
-        if not len(at):
-            return
-        self._events += len(at)
-        if at.min() < 0 or at.max() >= len(into):
-            at = at[(at >= 0) & (at < len(into))]
-        seconds = at.astype(np.int64)
-        first = int(seconds.min(initial=len(into)))
-        counts = np.bincount(seconds - first)
-        into[first : first + len(counts)] += counts
 
 
 def turns(servers: int, rate: float, renewals: float, size: int, rng: np.random.Generator) -> Floats:

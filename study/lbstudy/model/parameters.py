@@ -68,15 +68,23 @@ class Parameters:
 
 
 def policy_of(setting: Setting) -> str:
-    """The load balancing policy that gRPC will use: of several in a service config, the first."""
+    """The policy that spreads the RPCs: of several in a service config the first, under others the inmost."""
     config = setting.service_config
     if config is None:
         return setting.policy or DEFAULT_POLICY
-    listed = config.get("loadBalancingConfig")
-    if isinstance(listed, list) and listed and isinstance(listed[0], dict) and listed[0]:
-        return str(next(iter(listed[0])))
+    if chosen := chosen_policies(config.get("loadBalancingConfig")):
+        return chosen[-1]
     named = config.get("loadBalancingPolicy")
     return str(named).lower() if isinstance(named, str) else PICK_FIRST
+
+
+def chosen_policies(listed: object) -> list[str]:
+    """Of a service config's list of policies the one that gRPC takes, and those under it, outermost first."""
+    if not (isinstance(listed, list) and listed and isinstance(listed[0], dict) and listed[0]):
+        return []
+    name, options = next(iter(listed[0].items()))
+    below = options.get("childPolicy") if isinstance(options, dict) else None
+    return [str(name), *chosen_policies(below)]
 
 
 def milliseconds(arguments: Mapping[str, Argument], key: str, default: float) -> float:

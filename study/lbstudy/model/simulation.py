@@ -3,6 +3,7 @@
 import math
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,8 +12,9 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from lbstudy.model.advice import QUERIES
-from lbstudy.model.fleet import FleetRecord, simulate, turns
+from lbstudy.model.fleet import simulate, turns
 from lbstudy.model.parameters import Parameters
+from lbstudy.model.part import FleetRecord
 from lbstudy.model.servers import ServerLife, present
 from lbstudy.result.model import Delay, Part
 
@@ -71,12 +73,20 @@ class Simulation(Part):
     discovery: Spread = Field(description="the same, to the first RPC answered")
     replaced: Spread | None = Field(description="servers of the rolling update: time to detect, from Ready")
     traffic: list[Traffic]
+    not_modelled: list[str] = Field(description="what the setting asks for and the simulation leaves out")
     events: int
     elapsed: float = Field(description="s that the simulation took")
 
 
-def run(setting: str, parameters: Parameters, size: Size, *, seed: int = 0) -> Simulation:
-    """Simulate a setting. Raises ValueError for a policy that does not connect to all servers."""
+def run(
+    setting: str,
+    parameters: Parameters,
+    size: Size,
+    *,
+    seed: int = 0,
+    not_modelled: Sequence[str] = (),
+) -> Simulation:
+    """Simulate a setting; what of it is not in the model is noted as it is given."""
     begun = time.perf_counter()
     end = size.minutes * 60
     scaled = end * _SCALE_UP_AT
@@ -89,13 +99,17 @@ def run(setting: str, parameters: Parameters, size: Size, *, seed: int = 0) -> S
     ready = servers[first].ready
     detect = (record.listed[:, first:last] - ready).ravel()
     detect[detect > rolled - ready] = np.nan  # then the rolling update had begun
+    if record.answered is None:
+        discovery = detect + _first_rpc(parameters, last, len(detect), rng)
+    else:
+        discovery = (record.answered[:, first:last] - ready).ravel()
     return Simulation(
         setting=setting,
         clients=size.clients,
         servers=size.servers,
         added=size.added,
         detect=_spread(detect, rolled - ready),
-        discovery=_spread(detect + _first_rpc(parameters, last, len(detect), rng), rolled - ready),
+        discovery=_spread(discovery, rolled - ready),
         replaced=_replaced(record, servers, last, end) if size.rolling_update else None,
         traffic=[
             _traffic(record, name, since, until)
@@ -106,6 +120,7 @@ def run(setting: str, parameters: Parameters, size: Size, *, seed: int = 0) -> S
             )
             if until > since
         ],
+        not_modelled=list(not_modelled),
         events=record.events,
         elapsed=time.perf_counter() - begun,
     )

@@ -8,6 +8,7 @@ from lbstudy.config.notes import MAX_AGE, MIN_INTERVAL, PING_TIMEOUT, notes
 from lbstudy.config.scenario import Scenario
 from lbstudy.config.setting import Setting
 from lbstudy.model.keepalive import KEEPALIVE_TIME, keepalive
+from lbstudy.model.limits import unmodelled
 from lbstudy.model.parameters import AGE_JITTER, Parameters, milliseconds
 from lbstudy.model.removal import killed
 from lbstudy.result.model import Part
@@ -23,6 +24,7 @@ class Topic(StrEnum):
     REMOVED = "servers removed"
     HUNG = "server hangs"
     KILLED = "server killed"
+    PRICE = "price"
 
 
 class Statement(Part):
@@ -40,10 +42,20 @@ def statements(setting: Setting, scenario: Scenario, parameters: Parameters) -> 
         Statement(topic=Topic.OPTION, text=_sentence(line.removeprefix(prefix)), warns=True)
         for line in notes(scenario.model_copy(update={"expect": []}), [setting])
     ]
-    found += _added(parameters, scenario)
-    found += _removed(setting, parameters)
+    if left_out := unmodelled(setting):
+        found.append(
+            _warning(
+                Topic.OPTION, f"Not in the model, so all that follows is without: {'; '.join(left_out)}."
+            )
+        )
+    if setting.discovery == "xds":
+        found += _pushed(setting, scenario, parameters)
+    else:
+        found += _added(parameters, scenario)
+        found += _removed(parameters)
+        found.append(_killed(parameters, scenario))
+    found += _cut_off(setting, parameters)
     found += _hung(setting, parameters, scenario)
-    found.append(_killed(parameters, scenario))
     order = list(Topic)
     return sorted(found, key=lambda one: (order.index(one.topic), not one.warns))
 
@@ -100,7 +112,60 @@ def _added(p: Parameters, scenario: Scenario) -> list[Statement]:
     return said
 
 
-def _removed(setting: Setting, p: Parameters) -> list[Statement]:
+def _pushed(setting: Setting, scenario: Scenario, p: Parameters) -> list[Statement]:
+    """What a control plane that pushes the servers does, and what it costs."""
+    clients, most = scenario.load.clients, max(step.servers for step in scenario.step)
+    said = [
+        _plain(
+            Topic.ADDED,
+            "Nothing is looked up: the control plane sends each change at once, over a stream that clients"
+            " hold open. A new server gets its first request when the control plane has seen it Ready and the"
+            " client has connected; neither a minimum interval nor DNS's delay or TTL is waited for. How long"
+            " that takes is measured in docs/push.md, not predicted here.",
+        ),
+        _plain(
+            Topic.ADDED,
+            "While the control plane is away, clients go on with their last list, and changes are not seen.",
+        ),
+        _plain(
+            Topic.REMOVED,
+            "A server is off the list when it is told to end; clients have the new list some milliseconds"
+            f" later, and it goes on answering for {p.drain_wait:g} s ([drain] wait).",
+        )
+        if p.drain_wait > 0
+        else _warning(
+            Topic.REMOVED,
+            "A server stops at once ([drain] wait = 0), before its clients have the list without it: what is"
+            " sent meanwhile may fail. A wait of a second avoids it.",
+        ),
+        _plain(
+            Topic.KILLED,
+            "A server that is killed (SIGKILL) loses the RPCs that it works on, about"
+            f" {_lost(p, scenario):.2g} in this scenario; its connections end at once, and clients turn to"
+            " the others. It is off the list when the control plane has seen it go.",
+        ),
+        _plain(
+            Topic.PRICE,
+            "A control plane has to run, of two replicas or more (docs/push.md), and clients name"
+            " xds:///SERVICE and have GRPC_XDS_BOOTSTRAP_CONFIG set. Each client's process holds one stream"
+            f" to it, and gets the whole list with each change: of {most} servers in this scenario, to"
+            f" {clients} clients at most. There are no DNS queries for servers.",
+        ),
+    ]
+    useless = [f"[channel] {MIN_INTERVAL}"] if MIN_INTERVAL in setting.channel else []
+    useless += [f"[server] {MAX_AGE}"] if p.ages else []
+    if useless:
+        said.append(
+            _warning(
+                Topic.ADDED,
+                f"{' and '.join(useless)} {'does' if len(useless) == 1 else 'do'} nothing for discovery here:"
+                " clients learn of servers by push.",
+            )
+        )
+    return said
+
+
+def _removed(p: Parameters) -> list[Statement]:
     said = []
     if p.drain_wait < p.propagation:
         said.append(
@@ -121,6 +186,12 @@ def _removed(setting: Setting, p: Parameters) -> list[Statement]:
                 f" those in their minimum interval ({p.min_interval:g} s) at its end.",
             )
         )
+    return said
+
+
+def _cut_off(setting: Setting, p: Parameters) -> list[Statement]:
+    """Grace that is shorter than the work."""
+    said = []
     if p.work > p.drain_grace:
         said.append(
             _warning(
@@ -145,11 +216,16 @@ def _hung(setting: Setting, p: Parameters, scenario: Scenario) -> list[Statement
     found = keepalive(setting)
     share = _share(p, scenario)
     if not found.is_on:
+        off = (
+            "until its readiness probe has failed and it is off the list"
+            if setting.discovery == "xds"
+            else "for a minute and longer, without a look-up"
+        )
         return [
             _warning(
                 Topic.HUNG,
                 f"A server that hangs is not noticed ({KEEPALIVE_TIME} is not set): {share} fail after"
-                f" {p.timeout:g} s each, for a minute and longer, without a look-up.",
+                f" {p.timeout:g} s each, {off}.",
             )
         ]
     said = [
@@ -173,14 +249,19 @@ def _hung(setting: Setting, p: Parameters, scenario: Scenario) -> list[Statement
 
 
 def _killed(p: Parameters, scenario: Scenario) -> Statement:
-    lost = killed(p, scenario.step[0].servers).failed * scenario.load.clients
     return _plain(
         Topic.KILLED,
-        f"A server that is killed (SIGKILL) loses the RPCs that it works on, about {lost:.2g} in this"
+        f"A server that is killed (SIGKILL) loses the RPCs that it works on, about"
+        f" {_lost(p, scenario):.2g} in this"
         " scenario; its connections end at once, and clients look up DNS as after a removal, before DNS"
         f" knows: they try the dead address again after 1 s, 1.6 s … and look again {p.min_interval:g} s"
         " later.",
     )
+
+
+def _lost(p: Parameters, scenario: Scenario) -> float:
+    """Expected RPCs of all clients that a killed server takes with it."""
+    return killed(p, scenario.step[0].servers).failed * scenario.load.clients
 
 
 def _share(p: Parameters, scenario: Scenario) -> str:
