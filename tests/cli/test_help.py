@@ -1,9 +1,11 @@
 """Help: on everything, with examples and the exit codes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import typer
+from lbstudy.cli.app import app
 
 Command = Callable[..., Any]
 
@@ -34,3 +36,21 @@ def test_without_a_command_help_is_what_comes(lbstudy: Command) -> None:
 
 def test_version(lbstudy: Command) -> None:
     assert lbstudy("--version").out.startswith("lbstudy 0.")
+
+
+@pytest.mark.parametrize("option", ["--json", "--dry-run", "--on", "--context", "--namespace"])
+def test_an_option_of_several_commands_is_the_same_in_all_of_them(option: str) -> None:
+    group = typer.main.get_command(app)
+    told = {
+        (tuple(parameter.opts), parameter.help)
+        for command in _commands(group)
+        for parameter in command.params
+        if option in parameter.opts
+    }
+    assert len(told) == 1
+
+
+def _commands(group: Any) -> Iterator[Any]:
+    for command in getattr(group, "commands", {}).values():
+        yield command
+        yield from _commands(command)

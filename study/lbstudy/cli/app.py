@@ -11,10 +11,12 @@ from typing import Annotated
 
 import typer
 
-from lbstudy.cli.completion import complete_name, complete_scenario, complete_setting
+from lbstudy.cli import options
+from lbstudy.cli.completion import complete_name, complete_scenario
 from lbstudy.cli.exit_code import ExitCode
 from lbstudy.cli.model_app import register_model_commands
-from lbstudy.cli.on import DEFAULT_NAMESPACE, On, choose
+from lbstudy.cli.on import On, choose
+from lbstudy.cli.options import AsJson, Context, DryRun, Namespace, Plain, WhichOn
 from lbstudy.cli.origin import Origin
 from lbstudy.cli.stack_app import app as stack_app
 
@@ -67,25 +69,6 @@ app = typer.Typer(
 
 app.add_typer(stack_app, name="stack")
 register_model_commands(app, EXIT_CODES)
-
-WhichOn = Annotated[
-    On,
-    typer.Option("--on", help="Where: processes on this machine, or pods of a Kubernetes cluster."),
-]
-Context = Annotated[
-    str | None,
-    typer.Option("--context", metavar="NAME", help="Of the kubeconfig; by default the current one."),
-]
-Namespace = Annotated[
-    str | None,
-    typer.Option(
-        "--namespace",
-        "-n",
-        metavar="NAME",
-        help=f"Where [bold]kubectl apply -k k8s[/bold] was applied; by default {DEFAULT_NAMESPACE}.",
-    ),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output instead of text.")]
 
 
 def execute(arguments: Sequence[str]) -> int:
@@ -143,27 +126,16 @@ def run(
     ] = "scale",
     setting: Annotated[
         list[str] | None,
-        typer.Option(
-            "--setting",
-            "-s",
-            metavar="NAME|FILE",
-            help="A built-in setting's name or the path of a setting file; several run side by side."
-            " Without any: stock and max-age.",
-            autocompletion=complete_setting,
+        options.setting(
+            "A built-in setting's name or the path of a setting file; several run side by side."
+            " Without any: stock and max-age."
         ),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(
-            "--out",
-            "-o",
-            metavar="DIR",
-            help="The run's folder, new or empty; by default runs/<time>-<scenario>.",
-        ),
+        options.out("The run's folder, new or empty; by default runs/<time>-<scenario>."),
     ] = None,
-    seed: Annotated[
-        int, typer.Option("--seed", min=0, max=2**31 - 1, help="Seeds pod names and the phases of the load.")
-    ] = 0,
+    seed: Annotated[int, options.seed("Seeds pod names and the phases of the load.")] = 0,
     as_json: AsJson = False,
     *,
     on: WhichOn = On.LOCAL,
@@ -182,12 +154,8 @@ def run(
     no_otlp: Annotated[
         bool, typer.Option("--no-otlp", help="Send nothing on, also when the stack is up.")
     ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
-    ] = False,
-    plain: Annotated[
-        bool, typer.Option("--plain", help="Report progress as plain lines, also on a terminal.")
-    ] = False,
+    dry_run: DryRun = False,
+    plain: Plain = False,
 ) -> int:
     """Run a scenario; its help is ``_RUN_HELP``."""
     from lbstudy.cli.run import Request, run_scenario
@@ -224,23 +192,14 @@ def compare(
     context: typer.Context,
     setting: Annotated[
         list[str] | None,
-        typer.Option(
-            "--setting",
-            "-s",
-            metavar="NAME|FILE",
-            help="A built-in setting's name or the path of a setting file; the first one is what the others"
-            " are held against. Without any: all that tell something apart.",
-            autocompletion=complete_setting,
+        options.setting(
+            "A built-in setting's name or the path of a setting file; the first one is what the others"
+            " are held against. Without any: all that tell something apart."
         ),
     ] = None,
     scenario: Annotated[
         list[str] | None,
-        typer.Option(
-            "--scenario",
-            metavar="NAME|FILE",
-            help="A built-in scenario's name or the path of a scenario file; by default compare.",
-            autocompletion=complete_scenario,
-        ),
+        options.scenario("A built-in scenario's name or the path of a scenario file; by default compare."),
     ] = None,
     repeat: Annotated[
         int,
@@ -252,17 +211,10 @@ def compare(
             " can be told apart; from 6 on the intervals have 95 %.",
         ),
     ] = 4,
-    seed: Annotated[
-        int, typer.Option("--seed", min=0, max=2**31 - 1, help="The first run's seed; the next has the next.")
-    ] = 0,
+    seed: Annotated[int, options.seed("The first run's seed; the next has the next.")] = 0,
     out: Annotated[
         Path | None,
-        typer.Option(
-            "--out",
-            "-o",
-            metavar="DIR",
-            help="The comparison's folder, new or empty; by default runs/<time>-compare.",
-        ),
+        options.out("The comparison's folder, new or empty; by default runs/<time>-compare."),
     ] = None,
     as_json: AsJson = False,
     *,
@@ -276,9 +228,7 @@ def compare(
             help="How many settings run at the same time; by default as many as the cores carry.",
         ),
     ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be done, and how long it takes; do nothing.")
-    ] = False,
+    dry_run: DryRun = False,
     origin: Annotated[
         Path | None,
         typer.Option("--from", metavar="DIR", help="Make the page again, from the runs that are there."),
@@ -293,9 +243,7 @@ def compare(
     as_markdown: Annotated[
         bool, typer.Option("--markdown", help="Print the comparison as Markdown, for a page or a comment.")
     ] = False,
-    plain: Annotated[
-        bool, typer.Option("--plain", help="Report each run's progress as plain lines, too.")
-    ] = False,
+    plain: Annotated[bool, options.plain("Report each run's progress as plain lines, too.")] = False,
 ) -> int:
     """Compare settings; its help is ``_COMPARE_HELP``."""
     from lbstudy.cli.compare import CompareRequest
@@ -339,12 +287,7 @@ def report(
     as_json: AsJson = False,
     out: Annotated[
         Path | None,
-        typer.Option(
-            "--out",
-            "-o",
-            metavar="DIR",
-            help="Where to write; by default the run's own folder, or runs/<ID> with --from stack.",
-        ),
+        options.out("Where to write; by default the run's own folder, or runs/<ID> with --from stack."),
     ] = None,
     origin: Annotated[
         Origin,

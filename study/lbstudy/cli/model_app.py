@@ -8,7 +8,9 @@ from typing import Annotated
 
 import typer
 
-from lbstudy.cli.completion import complete_scenario, complete_setting
+from lbstudy.cli import options
+from lbstudy.cli.completion import complete_setting
+from lbstudy.cli.options import AsJson, DryRun, Plain
 from lbstudy.sweep.kinds import ChangeOf
 
 SettingName = Annotated[
@@ -31,15 +33,9 @@ SettingNames = Annotated[
 ]
 Surroundings = Annotated[
     str,
-    typer.Option(
-        "--scenario",
-        metavar="NAME|FILE",
-        help="Where the load, the servers' work and DNS's delay are taken from, and the scale steps.",
-        autocompletion=complete_scenario,
-    ),
+    options.scenario("Where the load, the servers' work, DNS's delay and the scale steps are taken from."),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output instead of text.")]
-Seed = Annotated[int, typer.Option("--seed", min=0, max=2**31 - 1, help="Seeds what is drawn.")]
+Seed = Annotated[int, options.seed("Seeds what is drawn.")]
 
 
 def register_model_commands(app: typer.Typer, exit_codes: str) -> None:
@@ -162,25 +158,16 @@ def _sweep(
     rate: Annotated[float, typer.Option("--rate", min=0.1, max=1000, help="RPC/s of each client.")] = 10.0,
     scenario: Annotated[
         str,
-        typer.Option(
-            "--scenario",
-            metavar="NAME|FILE",
-            help="Where the servers' work and DNS's delay are taken from.",
-            autocompletion=complete_scenario,
-        ),
+        options.scenario("Where the servers' work and DNS's delay are taken from."),
     ] = "scale",
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", metavar="DIR", help="The run's folder, new or empty."),
+        options.out("The run's folder, new or empty."),
     ] = None,
     seed: Seed = 0,
     as_json: AsJson = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
-    ] = False,
-    plain: Annotated[
-        bool, typer.Option("--plain", help="Report progress as plain lines, also on a terminal.")
-    ] = False,
+    dry_run: DryRun = False,
+    plain: Plain = False,
 ) -> int:
     """Measure many changes at spread phases, and hold the distribution against the model's.
 

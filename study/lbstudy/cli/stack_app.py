@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from lbstudy.cli.options import AsJson
+
 _HELP = (
     "Run Collector, Jaeger, Prometheus and Grafana on this machine.\n\n"
     "From binaries on PATH (otelcol-contrib or otelcol, jaeger, prometheus; grafana if it is there), with the"
@@ -37,7 +39,6 @@ Folder = Annotated[
     Path,
     typer.Option("--dir", metavar="DIR", help="Where the parts keep their data, logs and state."),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output instead of text.")]
 _DEFAULT = Path("runs/.stack")  # lbstudy.stack.running.DEFAULT_FOLDER, without its imports
 
 
