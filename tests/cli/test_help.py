@@ -50,7 +50,7 @@ def test_an_option_of_several_commands_is_the_same_in_all_of_them(option: str) -
     assert len(told) == 1
 
 
-def _commands(group: Any) -> Iterator[Any]:
+def _commands(group: Any) -> Iterator[Any]:  # noqa: ANN401 - typer brings a click of its own
     for command in getattr(group, "commands", {}).values():
         yield command
         yield from _commands(command)
