@@ -84,8 +84,9 @@ def advise(setting: Setting, scenario: Scenario, *, seed: int = 0) -> Advice:
 def _change(
     parameters: Parameters, before: int, after: int, clients: int, seed: int, *, is_pushed: bool
 ) -> PredictedChange:
-    lost = graceful(parameters, before).failed * clients * (before - after) if after < before else None
+    removals = clients * (before - after)
     if is_pushed:
+        lost = graceful(parameters, before).failed * removals if removals > 0 else None
         return PredictedChange(before=before, after=after, detect=None, discovery=None, failed=lost)
     if after > before:
         up = scale_up(parameters, before, after, seed=seed)
@@ -102,5 +103,5 @@ def _change(
         after=after,
         detect=down.detect_summary,
         discovery=None,
-        failed=lost,
+        failed=graceful(parameters, before, down.detect).failed * removals,
     )

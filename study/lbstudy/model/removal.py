@@ -1,9 +1,12 @@
 """What the removal of a server costs: expected failed RPCs, from the drain's times and the load."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Final
 
 from lbstudy.model.parameters import Parameters
+from lbstudy.result.model import Delay
 
 CROSSING: Final = 0.001
 """s from a pick to the server's program: an RPC sent so shortly before stop() is CANCELLED by gRPC."""
@@ -17,14 +20,20 @@ class Removal:
     failed: float  # expected RPCs, a client and removed server
 
 
-def graceful(parameters: Parameters, servers: int) -> Removal:
+def graceful(parameters: Parameters, servers: int, dropped: Sequence[Delay] = ()) -> Removal:
     """SIGTERM, drain wait, stop(grace): GOAWAY sends new RPCs elsewhere; RPCs in flight get the grace.
 
-    An RPC fails when it was sent so late that its work outlasts the grace, or crosses the GOAWAY. With
-    pick_first all of a client's RPCs go to one server: the client has 1 chance in ``servers`` to be hit.
+    An RPC fails when it was sent so late that its work outlasts the grace, or crosses the GOAWAY. A client
+    that has dropped the server from its list by then sends it none: of each of ``dropped`` (s from the
+    SIGTERM to that) the window has only what comes before; the result is their mean. With pick_first all of a
+    client's RPCs go to one server: the client has 1 chance in ``servers`` to be hit.
     """
-    cut_off = max(parameters.work - parameters.drain_grace, 0.0)
-    window = max(cut_off, CROSSING)
+    longest = max(parameters.work - parameters.drain_grace, CROSSING)
+    begins = parameters.drain_wait - longest
+    until = [one.seconds for one in dropped if one.seconds is not None]
+    kept = len(dropped) - len(until)
+    windows = [min(max(one - begins, 0.0), longest) for one in until] + [longest] * kept
+    window = fmean(windows) if windows else longest
     return Removal(window, parameters.rate / servers * window)
 
 
