@@ -269,3 +269,25 @@ def test_every_chart_over_time_has_the_faults() -> None:
     assert html.count('class="fault"') == 6 * len(faults) * len(changed)
     assert 'href="#faults"' in html
     assert 'href="#faults"' not in render_html(result)
+
+
+def test_the_table_of_faults_tells_before_during_and_what_still_went_there() -> None:
+    result = sample.result()
+    (setting, *_) = result.settings
+    group = Group(servers=1, requests=77, failed=0, p50=0.01, p99=0.02)
+    stopped = fault("stop", 20, 60).model_copy(
+        update={
+            "servers": [setting.servers[0]],
+            "before": group,
+            "during": group.model_copy(update={"requests": 88, "failed": 9}),
+            "share": 0.25,
+            "share_before": 0.5,
+        }
+    )
+    html = render_html(
+        result.model_copy(update={"settings": [setting.model_copy(update={"faults": [stopped]})]})
+    )
+    assert re.search(r'<td>before it</td><td class="n">77</td>', html)
+    assert re.search(r'<td>all, during it</td><td class="n">88</td><td class="n bad">9</td>', html)
+    assert "25.0 % of the requests went there in its second half, 50.0 % before it" in html
+    assert 'rowspan="4"' in html

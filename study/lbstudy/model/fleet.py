@@ -69,15 +69,7 @@ def simulate(
 class _Part(Part):
     """Some of the clients, of a policy that connects to all servers."""
 
-    def __init__(
-        self,
-        parameters: Parameters,
-        servers: Sequence[ServerLife],
-        clients: int,
-        end: float,
-        rng: np.random.Generator,
-    ) -> None:
-        super().__init__(parameters, servers, clients, end, rng)
+    def _set_up(self, servers: Sequence[ServerLife], clients: int) -> None:
         self._is_lasting = bool(np.isinf(self._goaway).all())
         self._client = np.arange(clients)  # what follows has a row for each client that goes on
         self._ends = np.full((clients, len(servers)), np.inf)  # of connections; or of the next failed attempt

@@ -1,6 +1,7 @@
 """Some of the clients of a fleet: what they share whatever their policy, and what is recorded of them."""
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -25,7 +26,7 @@ class FleetRecord:
     events: int
 
 
-class Part:
+class Part(ABC):
     """The servers as arrays, the counts, and when the clients begin."""
 
     def __init__(
@@ -52,6 +53,15 @@ class Part:
         self._listed = np.full((clients, len(servers)), np.nan)
         long, phase = warm_up(parameters, int((self._published < 0).sum()))
         self._start: Floats = -long - phase * rng.random(clients)
+        self._set_up(servers, clients)
+
+    @abstractmethod
+    def _set_up(self, servers: Sequence[ServerLife], clients: int) -> None:
+        """Prepare what clients of the policy have at their start."""
+
+    @abstractmethod
+    def run(self) -> FleetRecord:
+        """Go on until every client's next event lies beyond the end."""
 
     def _in_dns(self, at: Floats) -> NDArray[np.bool_]:
         """Which servers DNS has at each instant: instants × servers."""

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from lbstudy.model.parameters import BACKOFF_JITTER, BACKOFF_MULTIPLIER, Parameters
+from lbstudy.model.parameters import BACKOFF_JITTER, BACKOFF_MULTIPLIER
 from lbstudy.model.part import FleetRecord, Floats, Part
 from lbstudy.model.servers import ServerLife
 
@@ -25,20 +25,14 @@ _NONE = -1  # no server
 class PickFirstPart(Part):
     """Some of the clients."""
 
-    def __init__(
-        self,
-        parameters: Parameters,
-        servers: Sequence[ServerLife],
-        clients: int,
-        end: float,
-        rng: np.random.Generator,
-    ) -> None:
-        super().__init__(parameters, servers, clients, end, rng)
+    def _set_up(self, servers: Sequence[ServerLife], clients: int) -> None:
         self._ready = np.array([server.ready for server in servers])
         self._answered = np.full(self._listed.shape, np.nan)
         self._asked = self._start.copy()  # instant of which the list is
         self._last = np.full(clients, -np.inf)  # start of the last look-up, also of one that is to come
-        self._order = rng.random(self._listed.shape, dtype=np.float32)  # of the answer: the largest is first
+        self._order = self._rng.random(
+            self._listed.shape, dtype=np.float32
+        )  # of the answer: the largest is first
         self._tried = np.zeros(self._listed.shape, dtype=bool)  # refused, since the list's beginning
         self._passes = np.zeros(clients)  # through a whole list in vain
         # The next of each kind of event; inf: none is to come.
