@@ -6,6 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
+
+# A deadline would be a timed test: what takes long on a busy machine is not wrong.
+settings.register_profile("lbstudy", deadline=None)
+settings.load_profile("lbstudy")
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the parts are a module of the tests
 

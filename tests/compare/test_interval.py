@@ -5,7 +5,7 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from lbstudy.compare.interval import estimate, is_less
 from lbstudy.compare.model import Amount, Estimate
@@ -50,7 +50,6 @@ def test_what_was_not_seen_is_larger_than_what_was_and_without_an_upper_end() ->
     assert never.median == never.low == never.high == Amount(value=20, more=True)
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(0, 100), min_size=6, max_size=30))
 def test_from_six_on_it_is_the_interval_of_scipys_sign_test(values: list[float]) -> None:
     found = of(*values)

@@ -17,9 +17,7 @@ from pydantic import BaseModel
 
 MODELS: list[type[Document]] = [Scenario, Setting]
 VALID = [one.path.read_bytes() for one in [*available_scenarios(), *available_settings()]]
-FUZZ = settings(
-    max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
-)
+FUZZ = settings(max_examples=150, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 
 
 def survives(data: bytes) -> None:

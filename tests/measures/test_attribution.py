@@ -301,7 +301,7 @@ def lanes(draw: st.DrawFn) -> Lane:
     )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(found=lanes())
 def test_the_parts_have_no_gap_and_sum_to_the_whole(found: Lane) -> None:
     measured = adaptability(found)

@@ -64,7 +64,7 @@ def test_what_is_not_seen_is_censored_after_the_time_watched() -> None:
     assert found.detect_summary.median == found.detect[0]
 
 
-@settings(max_examples=8, deadline=None, derandomize=True)
+@settings(max_examples=8, derandomize=True)
 @given(interval=st.floats(1, 20), factor=st.floats(1.5, 3), age=st.floats(10, 30), servers=st.integers(1, 4))
 def test_a_longer_interval_never_finds_sooner(
     interval: float, factor: float, age: float, servers: int
@@ -85,7 +85,7 @@ def test_a_longer_interval_never_finds_sooner(
     assert np.median(found) >= np.median(expected) - noise
 
 
-@settings(max_examples=10, deadline=None, derandomize=True)
+@settings(max_examples=10, derandomize=True)
 @given(interval=st.floats(0.5, 30), age=st.floats(2, 30), servers=st.integers(1, 3), seed=st.integers(0, 99))
 def test_everyone_has_found_it_after_an_age_and_an_interval(
     interval: float, age: float, servers: int, seed: int

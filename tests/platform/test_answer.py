@@ -145,13 +145,13 @@ def check(packet: bytes, *, stream: bool) -> None:
     assert set(found.addresses) <= set(THREE)
 
 
-@settings(deadline=None, max_examples=500)
+@settings(max_examples=500)
 @given(packet=st.binary(max_size=600), stream=st.booleans())
 def test_any_bytes_get_an_answer_or_none(packet: bytes, stream: bool) -> None:
     check(packet, stream=stream)
 
 
-@settings(deadline=None, max_examples=1000)
+@settings(max_examples=1000)
 @given(
     qtype=st.sampled_from(["A", "AAAA", "ANY", "SOA", "SRV", "OPT", "AXFR", "TSIG"]),
     payload=st.sampled_from([None, 0, 512, 1232, 65535]),

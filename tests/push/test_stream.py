@@ -275,4 +275,4 @@ class AnyHistory(RuleBasedStateMachine):
 
 
 TestAnyHistory = AnyHistory.TestCase
-TestAnyHistory.settings = settings(deadline=None, max_examples=30, stateful_step_count=30)
+TestAnyHistory.settings = settings(max_examples=30, stateful_step_count=30)
