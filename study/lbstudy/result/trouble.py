@@ -15,7 +15,10 @@ def fault_point(fault: Fault) -> str:
 
 
 def fault_sentence(settings: Sequence[SettingResult]) -> str:
-    """What the faults did to the settings, side by side; of several faults, the worst. "" without any."""
+    """What the faults did to the settings, side by side; of several faults, the worst. "" without any.
+
+    In short: the points tell each setting's figures whole.
+    """
     by_label: dict[str, dict[str, Fault]] = {}
     for setting in settings:
         for fault in setting.faults:
@@ -23,20 +26,45 @@ def fault_sentence(settings: Sequence[SettingResult]) -> str:
     if not by_label:
         return ""
     found = max(by_label.values(), key=_badness)
-    rank = f" (of {len(by_label)} faults, the one that did most)" if len(by_label) > 1 else ""
-    told = _each(found) if len(settings) <= MOST_NAMED else _contrast(found)
-    return f"Fault {_named(next(iter(found.values())))}{rank}: {told}."
+    intro = f"Worst of {len(by_label)} faults," if len(by_label) > 1 else "Fault"
+    during = {name: _during(fault) for name, fault in found.items()}
+    told = _failures(during) if any(group.failed for group in during.values()) else _slowness(found)
+    return f"{intro} {_named(next(iter(found.values())))}: {told}."
 
 
-def _each(faults: Mapping[str, Fault]) -> str:
-    """Each setting in short; the points tell the rest."""
-    told = "; ".join(f"under {name} {_failed(_during(fault))}{_p99(fault)}" for name, fault in faults.items())
-    shares = [f"{_percent(fault.share)} under {name}" for name, fault in faults.items() if fault.share]
-    shares += [f"none under {name}" for name, fault in faults.items() if fault.share == 0]
-    if not shares:
-        return told
-    who = _troubled(next(iter(faults.values())))
-    return f"{told}. Of the requests in its second half {who} got {together(shares)}"
+def _failures(during: Mapping[str, Group]) -> str:
+    """Who lost how many, the most first; those that lost as many share it. Of many, both ends."""
+    alike: dict[tuple[int, int], list[str]] = {}
+    for name, group in during.items():
+        alike.setdefault((group.failed, group.requests if group.failed else 0), []).append(name)
+    ordered = sorted(alike.items(), reverse=True)
+    if len(ordered) > MOST_NAMED:
+        (most, worst), (fewest, best) = ordered[0], ordered[-1]
+        return f"most RPCs failed under {_those(most, worst)}, fewest under {_those(fewest, best)}"
+    clauses: list[str] = []
+    for (failed, requests), names in ordered:
+        amount = (
+            f"{failed:,} of {count(requests, 'RPC')} failed" if not clauses else f"{failed:,} of {requests:,}"
+        )
+        clauses.append(f"{amount if failed else 'none'} under {together(names)}")
+    return ", ".join(clauses)
+
+
+def _those(amount: tuple[int, int], names: Sequence[str]) -> str:
+    failed, requests = amount
+    return f"{together(names)} ({f'{failed:,} of {requests:,}' if failed else 'none'})"
+
+
+def _slowness(faults: Mapping[str, Fault]) -> str:
+    """No RPC failed: how slow they became. Of many settings, both ends."""
+    slow = {name: group.p99 for name, fault in faults.items() if (group := _during(fault)).p99 is not None}
+    if not slow:
+        return "no RPC failed"
+    if len(slow) > MOST_NAMED:
+        ends = min(slow, key=slow.__getitem__), max(slow, key=slow.__getitem__)
+        return f"no RPC failed; p99 {' to '.join(f'{time(slow[name])} under {name}' for name in ends)}"
+    told = [f"{_p99(faults[name]).removeprefix(', p99 ')} under {name}" for name in slow]
+    return f"no RPC failed; p99 {', '.join(told)}"
 
 
 def _badness(faults: Mapping[str, Fault]) -> tuple[int, float]:
@@ -93,34 +121,6 @@ def _troubled(fault: Fault) -> str:
 
 def _percent(share: float) -> str:
     return f"{share:.1%}" if 0 < share < 0.01 else f"{share:.0%}"
-
-
-def _contrast(faults: Mapping[str, Fault]) -> str:
-    """The settings at both ends."""
-    during = {name: _during(fault) for name, fault in faults.items()}
-    fewest = min(during, key=lambda name: during[name].failed)
-    most = max(during, key=lambda name: during[name].failed)
-    if not during[most].failed:
-        clauses = ["no RPC failed under any setting"]
-    elif during[fewest].failed == during[most].failed:
-        clauses = [f"{count(during[most].failed, 'RPC')} failed under each setting"]
-    else:
-        low, high = (f"{name} ({_of(during[name])})" for name in (fewest, most))
-        clauses = [f"fewest RPCs failed under {low}, most under {high}"]
-    slow = {name: group.p99 for name, group in during.items() if group.p99 is not None}
-    if slow:
-        fast, slowest = min(slow, key=slow.__getitem__), max(slow, key=slow.__getitem__)
-        clauses.append(f"p99 was between {time(slow[fast])} ({fast}) and {time(slow[slowest])} ({slowest})")
-    left = [name for name, fault in faults.items() if fault.share == 0]
-    if left:
-        clauses.append(f"only under {together(left)} no requests went to the trouble in its second half")
-    elif any(fault.share is not None for fault in faults.values()):
-        clauses.append("requests went to the trouble to its end under each setting")
-    return "; ".join(clauses)
-
-
-def _of(group: Group) -> str:
-    return f"{group.failed:,} of {group.requests:,}"
 
 
 def _during(fault: Fault) -> Group:

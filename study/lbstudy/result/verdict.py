@@ -73,12 +73,11 @@ def _headline(settings: Sequence[SettingResult]) -> str:
 
 def _few(settings: Sequence[SettingResult]) -> str:
     """What became of each setting's added and removed servers; nothing where there were only faults."""
-    told = [
-        f"{setting.name}: {_outcome(setting)}."
-        for setting in settings
-        if not setting.faults or _was_scaled(setting) or not _rpcs(setting)
-    ]
-    return " ".join(told)
+    alike: dict[str, list[str]] = {}
+    for setting in settings:
+        if not setting.faults or _was_scaled(setting) or not _rpcs(setting):
+            alike.setdefault(_outcome(setting), []).append(setting.name)
+    return " ".join(f"{together(names)}: {outcome}." for outcome, names in alike.items())
 
 
 def _many(settings: Sequence[SettingResult]) -> str:
