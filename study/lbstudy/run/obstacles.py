@@ -33,9 +33,4 @@ def obstacles(plan: RunPlan) -> list[str]:
             for kind in dict.fromkeys(fault.kind for fault in scenario.fault)
             if kind in NOT_ON_A_CLUSTER
         ),
-        *(
-            f"setting {setting.name}: [push] is not for a run on a cluster yet: --on local"
-            for setting in plan.settings
-            if setting.push_policy_json is not None
-        ),
     ]

@@ -8,15 +8,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from lbstudy.platform import push
 from lbstudy.platform.changes import ChangeLog
 from lbstudy.platform.interface import Change, ChangeKind, PlatformError
 from lbstudy.platform.kubernetes import lease, names, wire
 from lbstudy.platform.kubernetes.api import Cluster
 from lbstudy.platform.kubernetes.clock import Offset, bound, local_offset, spread
 from lbstudy.platform.kubernetes.clocks import measure
+from lbstudy.platform.kubernetes.control_plane import read_told
 from lbstudy.platform.kubernetes.delivery import Delivery
 from lbstudy.platform.kubernetes.logs import PodLog
-from lbstudy.platform.kubernetes.observer import read_answer
+from lbstudy.platform.kubernetes.observer import Answer, read_answer
 from lbstudy.platform.kubernetes.pods import KnownPod, Pods, Receipt
 from lbstudy.platform.kubernetes.watch import Seen, Watch
 
@@ -54,6 +56,7 @@ class Watching:
     ) -> None:
         self._cluster = cluster
         self._selector = f"{names.RUN}={run_id}"
+        self._services = tuple(services)
         self._logs_dir = logs_dir
         self._container = container
         self._on_exited = on_exited
@@ -181,10 +184,18 @@ class Watching:
     def _renewing(self, renewal: str) -> None:
         self._delivery.sent(renewal, time.monotonic_ns())
 
-    def _saw_line(self, line: str) -> None:
-        answer = read_answer(line)
+    def _saw(self, answer: Answer | None) -> None:
         if answer is not None:
             self._add(self.pods.see_answer(answer.name, answer.addresses, answer.receipt))
+
+    def _reader(self, workload: str) -> Callable[[str], None] | None:
+        """What reads in a workload's log which servers clients are told: an observer, a control plane."""
+        if workload == names.OBSERVER:
+            return lambda line: self._saw(read_answer(line))
+        for service in self._services:
+            if workload == push.control_plane(service):
+                return lambda line: self._saw(read_told(line, service))
+        return None
 
     def _receipt(self, seen: Seen[Any]) -> Receipt:
         return Receipt(self._offset.wall(seen.at), (seen.at - seen.since) / _NANO + self._offset.bound)
@@ -204,8 +215,7 @@ class Watching:
 
     def _listen(self, pod: KnownPod) -> None:
         """Follow the log of a pod that has started, and measure its node's clock, once."""
-        on_line = self._saw_line if pod.deployment == names.OBSERVER else None
-        container = self._container(pod.deployment)
+        container, on_line = self._container(pod.deployment), self._reader(pod.deployment)
         log = PodLog(self._cluster, pod.name, container, self.log_file(pod.name), on_line)
         self._logs[pod.uid] = (log, asyncio.create_task(log.follow()))
         if self._offsets and pod.node not in self._offsets:
