@@ -25,7 +25,7 @@ _RIGHTS: Final = (
     ("apps", "deployments", "", ("get", "create", "patch", "delete")),
     ("", "services", "", ("get", "create")),
     ("batch", "jobs", "", ("create", "delete")),
-    ("", "pods", "", ("list", "watch", "create")),
+    ("", "pods", "", ("list", "watch", "create", "patch")),
     ("", "pods", "log", ("get",)),
     ("", "pods", "exec", ("get", "create")),
     ("", "pods", "portforward", ("get", "create")),

@@ -8,7 +8,7 @@ from typing import Final
 
 from lbstudy.platform import push
 from lbstudy.platform.interface import ClientSpec, ServerSpec
-from lbstudy.platform.kubernetes import control_plane, names
+from lbstudy.platform.kubernetes import control_plane, names, starts
 from lbstudy.platform.kubernetes.owner import Object, Owner
 from lbstudy.platform.kubernetes.templates import container_of, environment, pod_of
 from lbstudy.platform.programs import CLIENT_MODULE, PORT, SERVER_MODULE, client_args, server_args
@@ -34,6 +34,8 @@ def deployment(template: Object, spec: ServerSpec, owner: Owner) -> Object:
     # A pod's loopback is reached by port-forward only, which takes the rights that faults should take.
     container["args"] = server_args(spec, "0.0.0.0", "127.0.0.1")
     container["env"] = environment(container.get("env") or [], spec.env)
+    if spec.held:
+        starts.hold(pod, container)
     if probe := container.get("readinessProbe"):
         probe["periodSeconds"] = round(spec.probe.period)
         probe["timeoutSeconds"] = round(spec.probe.timeout)

@@ -33,6 +33,7 @@ from lbstudy.platform.kubernetes.observer import program
 from lbstudy.platform.kubernetes.owner import Object, Owner
 from lbstudy.platform.kubernetes.pods import KnownPod
 from lbstudy.platform.kubernetes.replacement import evict, recreate, restart
+from lbstudy.platform.kubernetes.starts import Starts
 from lbstudy.platform.kubernetes.templates import container_name
 from lbstudy.platform.kubernetes.watching import Watching
 
@@ -77,9 +78,11 @@ class KubernetesPlatform:
         self._injector: Injector | None = None
         self._closed: asyncio.Task[None] | None = None
         self.seen = Watching(
-            cluster, run_id, self._services, self._logs_dir, self._container, self._on_exited
+            cluster, run_id, self._services, self._logs_dir, self._container, self._on_change
         )
         self._control_planes = ControlPlanes(cluster, pushed, self.seen)
+        self._starts = Starts(cluster, self.seen.fault, self.seen.work)
+        self._held: set[str] = set()  # Deployments whose pods wait to be told how to start
 
     # --- the interface ----------------------------------------------------------------------------
 
@@ -99,6 +102,8 @@ class KubernetesPlatform:
         """Create a Deployment and its Service; raises PlatformError when it can't be."""
         owner = self._check_running()
         made = objects.deployment(self._server_template, spec, owner)
+        if spec.held:
+            self._held.add(spec.name)
         if spec.push is not None:
             await self._control_planes.create(spec, owner)
         with api_errors(f"creating {spec.name}"):
@@ -193,7 +198,7 @@ class KubernetesPlatform:
                 names.PUSH_TEMPLATE, "kubectl apply -k k8s/overlays/push"
             )
         container = container_name(self._server_template, "server")
-        self._injector = Injector(self._cluster, container, self._seed, self.seen.fault)
+        self._injector = Injector(self._cluster, container, self._seed, self.seen.fault, self._starts)
         self._owner = await lease.acquire(self._cluster, self._run_id, _holder(), self._tell)
         self.seen.start()
         asked = [name for name in self._services if not self._control_planes.push(name)]
@@ -243,9 +248,13 @@ class KubernetesPlatform:
             lambda: self._cluster.objects.patch(Deployment, deployment, patch, patch_type=PatchType.MERGE)
         )
 
-    def _on_exited(self, pod: KnownPod) -> None:
-        if self._injector is not None:
+    def _on_change(self, pod: KnownPod, kind: ChangeKind) -> None:
+        if kind is ChangeKind.EXITED and self._injector is not None:
             self._injector.on_exited(pod)
+        if kind is not ChangeKind.CREATED:
+            self._starts.on_started(pod)
+        elif pod.deployment in self._held:
+            self._starts.on_created(pod)
 
     def _container(self, workload: str) -> str:
         if workload in self._services:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -31,6 +31,7 @@ _NOT_WATCHED: Final = frozenset(
     {ChangeKind.PUBLISHED, ChangeKind.UNPUBLISHED, ChangeKind.FAULT, ChangeKind.LIFTED}
 )
 """What no watch tells: DNS, by the observer, and what the platform does itself."""
+_TOLD_ON: Final = frozenset({ChangeKind.CREATED, ChangeKind.READY, ChangeKind.EXITED})
 
 
 class Watching:
@@ -42,7 +43,7 @@ class Watching:
         services: the names of the Deployments of servers.
         logs_dir: where pods' logs go.
         container: the name of a workload's container.
-        on_exited: is told of each pod that has ended.
+        on_change: is told of each pod that was created, became Ready, or has ended.
     """
 
     def __init__(
@@ -52,14 +53,14 @@ class Watching:
         services: Sequence[str],
         logs_dir: Path,
         container: Callable[[str], str],
-        on_exited: Callable[[KnownPod], None],
+        on_change: Callable[[KnownPod, ChangeKind], None],
     ) -> None:
         self._cluster = cluster
         self._selector = f"{names.RUN}={run_id}"
         self._services = tuple(services)
         self._logs_dir = logs_dir
         self._container = container
-        self._on_exited = on_exited
+        self._on_change = on_change
         self.pods = Pods(lambda name: name in services)
         self.changes = ChangeLog()
         self.failure: PlatformError | None = None
@@ -117,10 +118,15 @@ class Watching:
         error = self._since(begun)
         self.changes.add(Change(self._offset.wall(begun), error, kind, deployment, detail=detail))
 
-    def fault(self, kind: ChangeKind, pod: KnownPod, begun: int, label: str) -> None:
-        """A fault began, or ended, between ``begun`` (ns, monotonic) and now."""
+    def fault(self, kind: ChangeKind, deployment: str, pod: KnownPod | None, begun: int, label: str) -> None:
+        """A fault began, or ended, between ``begun`` (ns, monotonic) and now; ``pod`` None: on none yet."""
         at, error = self._offset.wall(time.monotonic_ns()), self._since(begun)
-        self.changes.add(Change(at, error, kind, pod.deployment, pod.name, pod.address, label))
+        name, address = (None, None) if pod is None else (pod.name, pod.address)
+        self.changes.add(Change(at, error, kind, deployment, name, address, label))
+
+    def work(self, doing: Coroutine[Any, Any, None]) -> None:
+        """Do something besides; when it fails, so does all of it."""
+        self._begin(self._guard(doing))
 
     # --- clocks -----------------------------------------------------------------------------------
 
@@ -205,10 +211,10 @@ class Watching:
             pod = None if change.pod is None else self.pods.named(change.pod)
             if pod is not None and change.kind is ChangeKind.STARTED:
                 self._listen(pod)
-            elif pod is not None and change.kind is ChangeKind.EXITED:
-                if pod.uid in self._logs:
-                    self._logs[pod.uid][0].ended.set()
-                self._on_exited(pod)
+            elif pod is not None and change.kind is ChangeKind.EXITED and pod.uid in self._logs:
+                self._logs[pod.uid][0].ended.set()
+            if pod is not None and change.kind in _TOLD_ON:
+                self._on_change(pod, change.kind)
             if change.deployment != names.OBSERVER:
                 self.changes.add(change)
         self._wake()
