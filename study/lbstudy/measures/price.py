@@ -1,10 +1,10 @@
 """What a setting costs: connections made, DNS queries, CPU, all of the load's time.
 
 *Connections* are subchannels of the clients that became READY under load, so not those with which it began.
-*DNS queries* are those that the DNS server's own log has, each record type and each retry; a cluster's tells nobody.
-Both are given per client and minute. *CPU per RPC* is what the processes report of themselves (process.cpu.time, user and
-system; all that they do included) ÷ the RPCs sent; of a process's first export nothing is known, and from its
-last one on. Without samples there is none.
+*DNS queries* are those that the DNS server's own log has, each record type and each retry; a cluster's has
+none to be read. Both are given per client and minute. *CPU per RPC* is what processes report of themselves
+(process.cpu.time, user and system; all that they do included) ÷ the RPCs sent; of a process's first export
+nothing is known, and from its last one on. Without samples there is none.
 """
 
 from typing import Final

@@ -73,7 +73,7 @@ def _trouble(faults: Sequence[_Lasting]) -> StartTrouble:
     """What they make of a start together."""
     return StartTrouble(
         any(one.fault.kind == "crash-at-start" for one in faults),
-        sum(float(one.fault.options.get("seconds", 0.0)) for one in faults),
+        sum((float(one.fault.options.get("seconds", 0.0)) for one in faults), 0.0),
     )
 
 
