@@ -138,6 +138,7 @@ def test_a_comparison_goes_on_where_it_was(lab: Lab, tmp_path: Path) -> None:
     where = ("--on", "kubernetes", "--namespace", lab.namespace, "--out", str(folder))
     with lab.lbstudy(folder, "compare", *arguments, *where) as command:
         command.until("run 2 of 2")
+        command.until("of 21 s")  # its load, which is 5 s longer
         command.signal(signal.SIGINT)
         done = command.finish()
     assert done.code == 130, done.err
