@@ -24,8 +24,15 @@ class Log:
         """Take note of one."""
         self._records[type(record).__name__] += 1
         match record:
-            case EndpointsChanged(service=service, version=version, added=added, removed=removed):
-                emit("endpoints", service=service, version=version, added=added, removed=removed)
+            case EndpointsChanged():
+                emit(
+                    "endpoints",
+                    service=record.service,
+                    version=record.version,
+                    addresses=record.addresses,
+                    added=record.added,
+                    removed=record.removed,
+                )
             case EndpointsWithheld(service=service, kept=kept):
                 emit("withheld", service=service, kept=kept)
             case Nacked(sent=sent, reason=reason):

@@ -200,6 +200,19 @@ def test_the_doctor_tells_what_is_there_and_what_is_not(
     assert "→ kubectl apply -k k8s" in out
 
 
+def test_a_control_plane_is_asked_for_where_a_setting_needs_it(
+    capfd: pytest.CaptureFixture[str], kubeconfig: Path, api: Api
+) -> None:
+    api.apply()
+    line = refused(capfd, "--setting", "push")
+    assert "there is no Deployment push (kubectl apply -k k8s/overlays/push)" in line
+
+    assert run(["doctor", "--on", "kubernetes", "--json"]) == 0
+    checks = {check["name"]: check for check in json.loads(capfd.readouterr().out)}
+    assert checks["Deployment push"]["status"] == "note"
+    assert checks["Deployment push"]["advice"] == "kubectl apply -k k8s/overlays/push"
+
+
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [

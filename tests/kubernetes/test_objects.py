@@ -4,9 +4,10 @@ import copy
 from typing import Any
 
 import pytest
-from lbstudy.platform.interface import ClientSpec, PlatformError, Probe, PushSpec, ServerSpec
+from lbstudy.platform.interface import ClientSpec, PlatformError, Probe, ServerSpec
 from lbstudy.platform.kubernetes import names, objects
-from lbstudy.platform.kubernetes.objects import Owner
+from lbstudy.platform.kubernetes.owner import Owner
+from lbstudy.platform.kubernetes.templates import container_name
 
 OWNER = Owner("lbstudy-run", "uid-of-the-lease", "20261124-190000-scale-abcdef")
 ATTRIBUTES = (
@@ -173,13 +174,8 @@ def test_the_job_runs_once_and_finds_the_service_by_the_search_list() -> None:
 
 
 def test_one_container_of_another_name_is_meant() -> None:
-    assert objects.container_name(applied("main"), "server") == "main"
+    assert container_name(applied("main"), "server") == "main"
     several = applied("main")
     several["spec"]["template"]["spec"]["containers"].append({"name": "sidecar"})
     with pytest.raises(PlatformError, match="no container named 'server'; it has main, sidecar"):
-        objects.container_name(several, "server")
-
-
-def test_servers_that_are_to_be_pushed_are_refused_and_not_put_into_dns_instead() -> None:
-    with pytest.raises(PlatformError, match="brings no control plane yet"):
-        objects.deployment(applied("server"), server(push=PushSpec("{}")), OWNER)
+        container_name(several, "server")

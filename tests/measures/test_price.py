@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 from lbstudy.measures.price import price
@@ -43,6 +44,11 @@ def test_cpu_per_rpc_is_what_all_processes_used_under_load() -> None:
     # a: 2 s × 0.5; b: 4 s × 0.25; what reaches over the load's ends is left out. 2 s ÷ 10 RPCs.
     assert found.server_cpu == pytest.approx(0.2)
     assert found.client_cpu == pytest.approx(0.2)  # 10 s × 0.2 ÷ 10
+
+
+def test_queries_that_nobody_counted_are_not_none_asked() -> None:
+    found = price(replace(lane(end=30, pods=[pod("a")], clients=1), lookups_known=False))
+    assert (found.dns_queries, found.dns_rate) == (None, None)
 
 
 def test_without_load_there_is_no_rate() -> None:

@@ -225,7 +225,8 @@ def compare(
             min=1,
             max=100,
             metavar="N",
-            help="How many settings run at the same time; by default as many as the cores carry.",
+            help="How many settings run at the same time; by default as many as the cores carry,"
+            " on a cluster 2.",
         ),
     ] = None,
     dry_run: DryRun = False,

@@ -15,10 +15,16 @@ def look(choice: ClusterChoice) -> list[Check]:
         found = asyncio.run(_needs(choice))
     except PlatformError as error:
         found = [Need("cluster", False, str(error))]
-    return [
-        Check(need.name, Status.OK if need.is_met else Status.MISSING, need.found, need.advice)
-        for need in found
-    ]
+    return [_check(need) for need in found]
+
+
+def _check(need: Need) -> Check:
+    if need.is_met:
+        return Check(need.name, Status.OK, need.found, need.advice)
+    if need.only_for:
+        found = f"{need.found}, which settings with {need.only_for} need"
+        return Check(need.name, Status.NOTE, found, need.advice)
+    return Check(need.name, Status.MISSING, need.found, need.advice)
 
 
 async def _needs(choice: ClusterChoice) -> list[Need]:

@@ -20,11 +20,14 @@ from lbstudy.cli.on import On, choose
 from lbstudy.cli.run import choose_view, perform, require_different_names
 from lbstudy.compare import plan as planning
 from lbstudy.compare.model import ComparedScenario, Comparison
-from lbstudy.compare.plan import Plan, PlannedRun
+from lbstudy.compare.plan import ChosenCluster, Plan, PlannedRun
 from lbstudy.config import Scenario, Setting, load_scenario, load_setting, notes
 from lbstudy.live.view import View
 from lbstudy.result.model import Result
+from lbstudy.run.obstacles import obstacles
 from lbstudy.run.plan import ClusterChoice, RunPlan
+
+_CURRENT = "the kubeconfig's current context"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,19 +64,23 @@ def compare(request: CompareRequest) -> int:
         raise UsageError("--json and --markdown exclude each other")
     cluster = choose(request.on, request.context, request.namespace)
     if request.origin is not None or request.resume is not None:
-        return _again(request, cluster)
+        return _again(request)
     settings = [load_setting(name) for name in request.settings or planning.DEFAULT_SETTINGS]
     scenarios = [load_scenario(name) for name in request.scenarios or planning.DEFAULT_SCENARIOS]
     require_different_names(settings)
     require_different_names(scenarios)
+    _check_obstacles(scenarios, cluster)
     plan = planning.make(
         settings,
         scenarios,
         repeat=request.repeat,
         seed=request.seed,
-        at_once=request.side_by_side or planning.side_by_side(scenarios, len(os.sched_getaffinity(0))),
+        at_once=request.side_by_side or _side_by_side(scenarios, cluster),
         command=request.command,
         started=datetime.now(UTC).isoformat(timespec="seconds"),
+        cluster=None
+        if cluster is None
+        else ChosenCluster(context=cluster.context or "", namespace=cluster.namespace),
     )
     for note in dict.fromkeys(note for scenario in scenarios for note in notes(scenario, settings)):
         say(f"note: {note}")
@@ -81,11 +88,35 @@ def compare(request: CompareRequest) -> int:
     if request.dry_run:
         typer.echo(_as_json(plan) if request.as_json else _as_text(plan, scenarios, folder.path))
         return ExitCode.OK
+    plan = _with_context(plan)
     folder.create(plan, settings, scenarios)
-    return _carry_out(folder, plan, settings, scenarios, cluster, request)
+    return _carry_out(folder, plan, settings, scenarios, request)
 
 
-def _again(request: CompareRequest, cluster: ClusterChoice | None) -> int:
+def _side_by_side(scenarios: Sequence[Scenario], cluster: ClusterChoice | None) -> int:
+    if cluster is not None:
+        return planning.ON_A_CLUSTER
+    return planning.side_by_side(scenarios, len(os.sched_getaffinity(0)))
+
+
+def _check_obstacles(scenarios: Sequence[Scenario], cluster: ClusterChoice | None) -> None:
+    """Raise UsageError when the scenarios cannot be run there."""
+    found = [one for each in scenarios for one in obstacles(each, on_a_cluster=cluster is not None)]
+    if found:
+        raise UsageError("; ".join(found))
+
+
+def _with_context(plan: Plan) -> Plan:
+    """With the name of the current context, where none was chosen: --resume goes on in that cluster."""
+    if plan.cluster is None or plan.cluster.context:
+        return plan
+    from lbstudy.platform.kubernetes.api import current_context  # noqa: PLC0415 - only on a cluster
+
+    cluster = plan.cluster.model_copy(update={"context": current_context()})
+    return plan.model_copy(update={"cluster": cluster})
+
+
+def _again(request: CompareRequest) -> int:
     """With the plan of a comparison that is there."""
     if request.origin is not None and request.resume is not None:
         raise UsageError("--from and --resume exclude each other")
@@ -93,11 +124,13 @@ def _again(request: CompareRequest, cluster: ClusterChoice | None) -> int:
         raise UsageError(
             "--from and --resume take settings, scenarios and folder from the comparison that is there"
         )
+    if request.on is On.KUBERNETES:
+        raise UsageError("--from and --resume take the cluster, too, from the comparison that is there")
     folder = ComparisonFolder((request.origin or request.resume or Path()).resolve())
     plan = folder.plan()
     settings, scenarios = folder.settings(plan), folder.scenarios(plan)
     if request.origin is None:
-        return _carry_out(folder, plan, settings, scenarios, cluster, request)
+        return _carry_out(folder, plan, settings, scenarios, request)
     results = {run.folder: found for run in plan.runs if (found := folder.result(run)) is not None}
     return _conclude(folder, plan, scenarios, results, request)
 
@@ -107,9 +140,10 @@ def _carry_out(
     plan: Plan,
     settings: Sequence[Setting],
     scenarios: Sequence[Scenario],
-    cluster: ClusterChoice | None,
     request: CompareRequest,
 ) -> int:
+    chosen = plan.cluster
+    cluster = None if chosen is None else ClusterChoice(chosen.context, chosen.namespace)
     results: dict[str, Result] = {}
     try:
         for number, run in enumerate(plan.runs):
@@ -242,6 +276,11 @@ def _as_text(plan: Plan, scenarios: Sequence[Scenario], path: Path) -> str:
     lines = [
         f"Settings: {', '.join(plan.settings)}; at most {plan.side_by_side} side by side",
         *(f"Scenario {scenario.name}: {scenario.description}" for scenario in scenarios),
+        *(
+            [f"On Kubernetes: namespace {plan.cluster.namespace} of {plan.cluster.context or _CURRENT}."]
+            if plan.cluster
+            else []
+        ),
         f"{len(plan.runs)} runs, about {minutes:.0f} minutes, results in {path}:",
     ]
     lines.extend(

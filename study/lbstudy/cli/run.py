@@ -53,7 +53,7 @@ def run_scenario(request: Request) -> int:
         raise UsageError("--otlp does not go with --on kubernetes: pods send to the cluster's own Collector")
     collector = find_collector(request.otlp, refused=request.no_otlp or request.cluster is not None)
     plan = _plan(request, collector)
-    if obstacle := "; ".join(obstacles(plan)):
+    if obstacle := "; ".join(obstacles(plan.scenario, on_a_cluster=plan.cluster is not None)):
         raise UsageError(obstacle)
     for note in notes(plan.scenario, plan.settings):
         say(f"note: {note}")

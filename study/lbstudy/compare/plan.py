@@ -35,8 +35,19 @@ PHASES: Final = 10.0
 """s, over which the repeats spread a timeline: its changes meet the clients' timers at every phase."""
 OVERHEAD: Final = 17.0
 """s that a run takes beside its load, about: starting, stopping, measuring."""
+ON_A_CLUSTER: Final = 2
+"""Settings side by side on a cluster: what it carries is not known here, and each pod's start takes CPU."""
+OVERHEAD_ON_A_CLUSTER: Final = 60.0
+"""s, the same there: images, probes, and reading the run back."""
 
 T = TypeVar("T", bound=BaseModel)
+
+
+class ChosenCluster(Part):
+    """Where a comparison runs that does not run on this machine."""
+
+    context: str = Field(description="of the kubeconfig")
+    namespace: str
 
 
 class PlannedRun(Part):
@@ -61,6 +72,9 @@ class Plan(Part):
     repeat: int
     seed: int
     side_by_side: int
+    cluster: ChosenCluster | None = Field(
+        default=None, description="a Kubernetes cluster; null: the machine on which the command was given"
+    )
     runs: list[PlannedRun]
 
 
@@ -79,6 +93,7 @@ def make(
     at_once: int,
     command: str,
     started: str,
+    cluster: ChosenCluster | None = None,
 ) -> Plan:
     """All runs, each repeat whole before the next, so that an interrupted comparison has whole ones."""
     names = [setting.name for setting in settings]
@@ -105,6 +120,7 @@ def make(
         repeat=repeat,
         seed=seed,
         side_by_side=at_once,
+        cluster=cluster,
         runs=runs,
     )
 
@@ -148,4 +164,5 @@ def _later(one: T, by: float) -> T:
 def seconds(plan: Plan, scenarios: Sequence[Scenario]) -> float:
     """How long all runs take, about."""
     duration = {scenario.name: scenario.duration for scenario in scenarios}
-    return sum(duration[run.scenario] + run.shift + OVERHEAD for run in plan.runs)
+    overhead = OVERHEAD if plan.cluster is None else OVERHEAD_ON_A_CLUSTER
+    return sum(duration[run.scenario] + run.shift + overhead for run in plan.runs)

@@ -79,7 +79,7 @@ class _OnServers(Fault):
         return f"on {_servers(self.servers) if self.servers else 'all servers'}"
 
 
-class _OnStarts(Fault):
+class OnStarts(Fault):
     """A fault on servers that start from then on."""
 
     servers: Int | None = Field(
@@ -199,13 +199,13 @@ class Blackhole(_OnServers):
     kind: Literal["blackhole"]
 
 
-class CrashAtStart(_OnStarts):
+class CrashAtStart(OnStarts):
     """Servers end as soon as they are started."""
 
     kind: Literal["crash-at-start"]
 
 
-class SlowStart(_OnStarts):
+class SlowStart(OnStarts):
     """Servers become Ready later."""
 
     kind: Literal["slow-start"]

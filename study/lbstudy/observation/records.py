@@ -223,6 +223,7 @@ class Lane:
     client_tallies: tuple[ClientTally, ...] = ()
     server_tallies: tuple[ServerTally, ...] = ()
     lookups: tuple[DnsLookup, ...] = ()
+    lookups_known: bool = True  # False: the DNS server is a cluster's, and tells nobody what it was asked
     faults: tuple[FaultPeriod, ...] = ()  # ordered by ``began``
     span_refs: dict[int, SpanRef] = field(default_factory=dict)  # of the RPC rows that a report links to
     client_usage: UsageTable | None = None  # of the client pods; ``server`` counts them; None: not known

@@ -96,6 +96,7 @@ class ServerSpec:
     probe: Probe = Probe()
     report_load: bool = False  # the servers tell their load in trailers, for weighted_round_robin
     control: bool = False  # the servers have a control service, by which faults are injected
+    held: bool = False  # starts may go wrong by a fault: where pods start by themselves, they are held
     push: PushSpec | None = None  # None: clients find the servers in DNS
 
 

@@ -454,7 +454,9 @@ class Price(Part):
 
     connections: int = Field(description="connections that the clients made under load")
     connections_rate: float | None = Field(description="connections per client and minute")
-    dns_queries: int = Field(description="queries that the DNS server counted under load")
+    dns_queries: int | None = Field(
+        description="queries that the DNS server counted under load; null: it tells nobody"
+    )
     dns_rate: float | None = Field(description="DNS queries per client and minute")
     client_cpu: float | None = Field(description="CPU s of the client's process per RPC sent")
     server_cpu: float | None = Field(description="CPU s of all servers together per RPC sent")

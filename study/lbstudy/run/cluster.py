@@ -54,7 +54,12 @@ async def run_on_cluster(plan: RunPlan, choice: ClusterChoice, view: View) -> No
         cluster = connect(choice.context, choice.namespace)
         stack.push_async_callback(cluster.aclose)
         view.stage(f"looking at namespace {cluster.namespace} of {cluster.context}")
-        await require(cluster)
+        pushed = [
+            server_deployment(setting.name)
+            for setting in plan.settings
+            if setting.push_policy_json is not None
+        ]
+        await require(cluster, control_plane=bool(pushed))
         collector = await _forward(stack, cluster, names.COLLECTOR, names.OTLP_PORT)
         jaeger = await _forward(stack, cluster, names.JAEGER, names.JAEGER_PORT)
         prometheus = await _forward(stack, cluster, names.PROMETHEUS, names.PROMETHEUS_PORT)
@@ -67,7 +72,7 @@ async def run_on_cluster(plan: RunPlan, choice: ClusterChoice, view: View) -> No
 
         described = await describe_cluster(cluster)
         platform = KubernetesPlatform(
-            cluster, plan.run_dir, plan.run_id, list(servers), view.stage, plan.seed
+            cluster, plan.run_dir, plan.run_id, list(servers), view.stage, plan.seed, pushed
         )
         stack.push_async_callback(platform.aclose)
         changes = ChangeLog(on_change)

@@ -1,13 +1,11 @@
-"""What a run's platform cannot do of what is planned, told before it begins. Pure."""
+"""What a platform cannot do of a scenario, told before anything begins. Pure."""
 
 from typing import Final
 
-from lbstudy.run.plan import RunPlan
+from lbstudy.config.scenario import Scenario
 
 NOT_ON_A_CLUSTER: Final = frozenset(
     {
-        "crash-at-start",
-        "slow-start",
         "dns-stale",
         "dns-nxdomain",
         "dns-servfail",
@@ -16,26 +14,18 @@ NOT_ON_A_CLUSTER: Final = frozenset(
         "dns-late",
     }
 )
-"""The kinds of faults that would change what is not the run's own: the cluster's DNS, how its pods start."""
+"""The kinds of faults that would change what is not the run's own: the cluster's DNS."""
 
 
-def obstacles(plan: RunPlan) -> list[str]:
-    """Collect what cannot be done, in words; none when everything can."""
-    scenario = plan.scenario
-    if plan.cluster is None:
+def obstacles(scenario: Scenario, *, on_a_cluster: bool) -> list[str]:
+    """Collect what of a scenario cannot be done there, in words; none when everything can."""
+    if not on_a_cluster:
         return [
             f"scenario {scenario.name}: [[replace]] how = {how}: only on Kubernetes: --on kubernetes"
             for how in dict.fromkeys(replace.how for replace in scenario.replace)
         ]
     return [
-        *(
-            f"scenario {scenario.name}: [[fault]] kind = {kind}: not on a cluster: --on local"
-            for kind in dict.fromkeys(fault.kind for fault in scenario.fault)
-            if kind in NOT_ON_A_CLUSTER
-        ),
-        *(
-            f"setting {setting.name}: [push] is not for a run on a cluster yet: --on local"
-            for setting in plan.settings
-            if setting.push_policy_json is not None
-        ),
+        f"scenario {scenario.name}: [[fault]] kind = {kind}: not on a cluster: --on local"
+        for kind in dict.fromkeys(fault.kind for fault in scenario.fault)
+        if kind in NOT_ON_A_CLUSTER
     ]

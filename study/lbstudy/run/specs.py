@@ -1,5 +1,6 @@
 """What the platform is asked to run for each setting: names and specs, from the plan alone."""
 
+from lbstudy.config.fault import OnStarts
 from lbstudy.config.setting import Setting
 from lbstudy.platform.interface import ClientSpec, Probe, PushSpec, ServerSpec
 from lbstudy.run.environment import pod_environment
@@ -26,6 +27,7 @@ def server_spec(plan: RunPlan, setting: Setting, endpoint: str) -> ServerSpec:
         probe=Probe(server.probe_period, server.probe_timeout, server.probe_failures),
         report_load=setting.report_load,
         control=bool(plan.scenario.fault),
+        held=any(isinstance(fault, OnStarts) for fault in plan.scenario.fault),
         drain_wait=setting.drain.wait,
         drain_grace=setting.drain.grace,
         channel_args=setting.server,

@@ -131,6 +131,7 @@ class StoreSource(Source):
             client_tallies=self._client_tallies(setting.name),
             server_tallies=self._server_tallies(setting.name),
             lookups=self._lookups(setting.deployment),
+            lookups_known=not self._description.provenance.platform.startswith("kubernetes"),
             faults=read_faults(changes),
             span_refs=span_refs(self._store, rpcs),
             client_usage=usage_table(

@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.kubernetes.manifests.cluster import Cluster, namespace
+from tests.kubernetes.manifests.cluster import Cluster, namespace, needed_push_image
 
 KINDS = (
     "deployments,replicasets,statefulsets,daemonsets,jobs,cronjobs,pods,services,endpointslices,configmaps,secrets,"
     "serviceaccounts,leases,networkpolicies,roles,rolebindings,poddisruptionbudgets"
 )
+LIVE = ("deployment/greeter", "deployment/client", "deployment/push")
 STARTING = 300.0
 """Seconds for the parts to be Ready: pods start slowly where the machine has much else to do."""
 
@@ -123,12 +124,15 @@ class Lab:
         """``lbstudy run --on kubernetes`` with the least rights; ended with the block at the latest."""
         self.runs += 1
         folder = self.folder / f"run-{self.runs}"
+        where = ("--on", "kubernetes", "--namespace", self.namespace, "--out", str(folder))
+        with self.lbstudy(folder, "run", *arguments, *where, kubeconfig=kubeconfig) as command:
+            yield command
+
+    @contextlib.contextmanager
+    def lbstudy(self, folder: Path, *arguments: str, kubeconfig: Path | None = None) -> Iterator[Command]:
+        """A command with the least rights, which reports its progress; ended with the block at the latest."""
         process = subprocess.Popen(
-            [
-                *(str(Path(sys.executable).with_name("lbstudy")), "run", *arguments),
-                *("--on", "kubernetes", "--namespace", self.namespace),
-                *("--plain", "--json", "--out", str(folder)),
-            ],
+            [str(Path(sys.executable).with_name("lbstudy")), *arguments, "--plain", "--json"],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -169,10 +173,12 @@ class Witness:
         while not self._stop.wait(0.5):
             for pod in self._lab.get("pods", "-l", "lbstudy.run.id,app.kubernetes.io/managed-by=lbstudy"):
                 name = pod["metadata"]["name"]
-                self.pods.setdefault(name, pod)
-                if name not in self._followers and pod["status"]["phase"] == "Running":
+                self.pods[name] = pod
+                follower = self._followers.get(name)
+                # That of a container ends with it, and another one may be started in the same pod.
+                if (follower is None or follower.poll() is not None) and pod["status"]["phase"] == "Running":
                     command = ["kubectl", "-n", self._lab.namespace, "logs", "-f", name]
-                    with (self._folder / name).open("wb") as out:
+                    with (self._folder / name).open("ab") as out:
                         self._followers[name] = subprocess.Popen(
                             command, stdout=out, stderr=subprocess.DEVNULL
                         )
@@ -185,11 +191,14 @@ class Witness:
                 follower.wait(20)
             follower.kill()
 
+    def log(self, pod: str) -> str:
+        return (self._folder / pod).read_text(errors="replace")
+
     def events(self, event: str) -> dict[str, dict[str, Any]]:
         """The event of each pod that said it."""
         found = {}
         for name in self._followers:
-            for line in (self._folder / name).read_text(errors="replace").splitlines():
+            for line in self.log(name).splitlines():
                 if line.startswith('{"event"') and line.endswith("}"):
                     said = json.loads(line)
                     if said["event"] == event:
@@ -199,12 +208,15 @@ class Witness:
 
 @contextlib.contextmanager
 def applied(folder: Path) -> Iterator[Lab]:
-    """Apply k8s/ into a namespace of its own, as a user would; everything goes with the namespace."""
-    with namespace(folder) as cluster:
-        cluster.apply("k8s/base")
+    """Apply k8s/ into a namespace of its own, as a user would; everything goes with the namespace.
+
+    With the control plane: what its overlay does to live servers must not show in a run of others.
+    """
+    with namespace(folder, needed_push_image()) as cluster:
+        cluster.apply("k8s/overlays/push")
         # The live pods are not what is tested, and would only take CPU.
-        cluster.kubectl("scale", "deployment/greeter", "deployment/client", "--replicas=0")
-        live = "app.kubernetes.io/name=greeter"
+        live = "app.kubernetes.io/name in (greeter, endpoint-push)"
+        cluster.kubectl("scale", *LIVE, "--replicas=0")
         cluster.kubectl("wait", "pods", "--selector", live, "--for=delete", f"--timeout={STARTING:.0f}s")
         cluster.ready("otel-collector", "jaeger", "prometheus")
         yield Lab(cluster, _runner(cluster, folder), folder)

@@ -2,28 +2,18 @@
 
 import signal
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.kubernetes.e2e.lab import Lab, Witness, applied
+from tests.kubernetes.e2e.lab import Lab, Witness
 from tests.kubernetes.e2e.proxy import before_the_api
+from tests.kubernetes.e2e.results import assert_counts, of_setting
 
 ADDED = ["created", "scheduled", "started", "ready", "in EndpointSlice", "in DNS"]
 REMOVED = ["terminating", "out of EndpointSlice", "out of DNS", "exited"]
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with applied(tmp_path_factory.mktemp("lab")) as made:
-        yield made
-
-
-def of_setting(result: dict[str, Any], name: str) -> dict[str, Any]:
-    return next(setting for setting in result["settings"] if setting["name"] == name)
 
 
 def entries(setting: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -60,20 +50,7 @@ def test_the_default_scenario(lab: Lab, tmp_path: Path) -> None:
     assert result["ledger_closes"]
     assert result["provenance"]["platform"] == f"kubernetes: namespace {lab.namespace}"
 
-    # The counts against what the pods wrote, read by kubectl.
-    stopped, finished = witness.events("stopped"), witness.events("finished")
-    for setting in result["settings"]:
-        total = setting["distribution"]["total"]
-        assert set(total) == {name for name in stopped if name.startswith(f"greeter-{setting['name']}-")}
-        (tally,) = [
-            said["tally"] for name, said in finished.items() if name.startswith(f"client-{setting['name']}-")
-        ]
-        assert setting["errors"]["client_by_code"] == tally["by_code"]
-        assert {name: count for name, count in total.items() if count} == tally["by_server"]
-        for name, count in total.items():
-            answered = stopped[name]["answered"].get("OK", 0)
-            failed = sum(tally["by_code"].values()) - tally["by_code"].get("OK", 0)
-            assert count <= answered <= count + failed
+    assert_counts(result, witness)
 
     # The question that the study is for.
     stock, max_age = of_setting(result, "stock"), of_setting(result, "max-age")

@@ -1,4 +1,7 @@
-"""The manifests in a real cluster: KUBECONFIG names it, LBSTUDY_IMAGE the image that its nodes have."""
+"""The manifests in a real cluster: KUBECONFIG names it, LBSTUDY_IMAGE the image that its nodes have.
+
+LBSTUDY_PUSH_IMAGE is that of the control plane, for tests that run one.
+"""
 
 import contextlib
 import json
@@ -27,6 +30,14 @@ def needed_image() -> str:
     return image
 
 
+def needed_push_image() -> str:
+    """The control plane's image; skips the test where there is none."""
+    needed_image()
+    image = os.environ.get("LBSTUDY_PUSH_IMAGE", "")
+    need(image, "no image: LBSTUDY_PUSH_IMAGE names the control plane's, one that the cluster's nodes have")
+    return image
+
+
 @dataclass(frozen=True, slots=True)
 class Cluster:
     """A namespace of its own in the cluster, and a folder for the kustomization that says so."""
@@ -34,6 +45,7 @@ class Cluster:
     namespace: str
     image: str
     folder: Path
+    push_image: str = ""
 
     def kubectl(self, *arguments: str, check: bool = True, stdin: str | None = None) -> str:
         """What kubectl says in the namespace; where it fails, what it complains about."""
@@ -72,11 +84,11 @@ class Cluster:
         """A folder with the overlay in this namespace and with this image, as a user would write it."""
         folder = self.folder / overlay.replace("/", "-")
         folder.mkdir(exist_ok=True)
-        name, _, tag = self.image.rpartition(":")
+        images = {"lbstudy": self.image} | ({"lbstudy-push": self.push_image} if self.push_image else {})
         (folder / "kustomization.yaml").write_text(
             f"namespace: {self.namespace}\n"
             f"resources: [{os.path.relpath(ROOT / overlay, folder)}]\n"
-            f"images: [{{name: lbstudy, newName: {name}, newTag: {tag}}}]\n"
+            f"images:\n{''.join(map(_image, images, images.values()))}"
         )
         return str(folder)
 
@@ -107,10 +119,15 @@ class Cluster:
                 forward.terminate()
 
 
+def _image(name: str, found: str) -> str:
+    place, _, tag = found.rpartition(":")
+    return f"- {{name: {name}, newName: {place}, newTag: {tag}}}\n"
+
+
 @contextlib.contextmanager
-def namespace(folder: Path) -> Iterator[Cluster]:
+def namespace(folder: Path, push_image: str = "") -> Iterator[Cluster]:
     """A namespace that is gone, with everything in it, at the end."""
-    cluster = Cluster(f"lbstudy-test-{secrets.token_hex(4)}", needed_image(), folder)
+    cluster = Cluster(f"lbstudy-test-{secrets.token_hex(4)}", needed_image(), folder, push_image)
     try:
         cluster.kubectl("create", "namespace", cluster.namespace)
         yield cluster

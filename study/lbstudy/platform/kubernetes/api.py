@@ -63,6 +63,11 @@ def connect(context: str | None, namespace: str) -> Cluster:
     return Cluster(config.cluster.server, config.context_name, namespace, objects, http)
 
 
+def current_context() -> str:
+    """The name of the context that is used when none is chosen. Raises PlatformError."""
+    return _config(None).context_name
+
+
 def _config(context: str | None) -> SingleConfig:
     where = os.environ.get("KUBECONFIG", "~/.kube/config")
     try:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import httpx2
@@ -11,23 +11,30 @@ from lightkube.resources.apps_v1 import Deployment
 from lightkube.resources.core_v1 import Namespace
 
 from lbstudy.platform.interface import PlatformError
-from lbstudy.platform.kubernetes import names, objects
+from lbstudy.platform.kubernetes import names
 from lbstudy.platform.kubernetes.api import Cluster, reason, status_of
+from lbstudy.platform.kubernetes.control_plane import CONTAINER
 from lbstudy.platform.kubernetes.services import ready_pod
+from lbstudy.platform.kubernetes.templates import container_name
 
 _APPLY: Final = "kubectl apply -k k8s"
+_APPLY_PUSH: Final = "kubectl apply -k k8s/overlays/push"
 _ALLOW: Final = "the Role lbstudy-runner of k8s/ has what is needed"
 _RIGHTS: Final = (
     ("coordination.k8s.io", "leases", "", ("get", "list", "watch", "create", "patch", "delete")),
     ("apps", "deployments", "", ("get", "create", "patch", "delete")),
     ("", "services", "", ("get", "create")),
     ("batch", "jobs", "", ("create", "delete")),
-    ("", "pods", "", ("list", "watch", "create")),
+    ("", "pods", "", ("list", "watch", "create", "patch")),
     ("", "pods", "log", ("get",)),
     ("", "pods", "exec", ("get", "create")),
     ("", "pods", "portforward", ("get", "create")),
     ("discovery.k8s.io", "endpointslices", "", ("list", "watch")),
 )
+
+
+PUSHED: Final = 'discovery = "xds"'
+"""The settings that need a control plane."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +45,7 @@ class Need:
     is_met: bool
     found: str
     advice: str = ""
+    only_for: str = ""  # settings of that kind; empty: every run needs it
 
 
 async def needs(cluster: Cluster) -> list[Need]:
@@ -52,6 +60,7 @@ async def needs(cluster: Cluster) -> list[Need]:
         _rights(cluster),
         _deployment(cluster, names.SERVER_TEMPLATE, "server"),
         _deployment(cluster, names.CLIENT_TEMPLATE, "client"),
+        _control_plane(cluster),
         _service(cluster, names.COLLECTOR),
         _service(cluster, names.JAEGER),
         _service(cluster, names.PROMETHEUS),
@@ -59,11 +68,16 @@ async def needs(cluster: Cluster) -> list[Need]:
     return [api, namespace, *rest]
 
 
-async def require(cluster: Cluster) -> None:
-    """Raise a PlatformError with what is missing, all of it in one line."""
+async def require(cluster: Cluster, *, control_plane: bool) -> None:
+    """Raise a PlatformError with what is missing, all of it in one line.
+
+    Args:
+        cluster: where.
+        control_plane: the run has settings that are pushed.
+    """
     missing: dict[str, list[str]] = {}
     for need in await needs(cluster):
-        if not need.is_met:
+        if not need.is_met and (control_plane or need.only_for != PUSHED):
             missing.setdefault(need.advice, []).append(need.found)
     if missing:
         told = "; ".join(
@@ -134,7 +148,7 @@ async def _deployment(cluster: Cluster, name: str, container: str) -> Need:
     what = f"Deployment {name}"
     try:
         found: Mapping[str, Any] = (await cluster.objects.get(Deployment, name)).to_dict()
-        objects.container_name(dict(found), container)
+        container_name(dict(found), container)
     except PlatformError as error:
         return Need(what, False, f"{what}: {error}", _APPLY)
     except httpx2.HTTPError as error:
@@ -145,6 +159,13 @@ async def _deployment(cluster: Cluster, name: str, container: str) -> Need:
     if names.WORKLOAD not in selector:
         return Need(what, False, f"{what}: its selector lacks the label {names.WORKLOAD}", _APPLY)
     return Need(what, True, "its pod template is there")
+
+
+async def _control_plane(cluster: Cluster) -> Need:
+    """The applied control plane, whose pod template those of a run have."""
+    found = await _deployment(cluster, names.PUSH_TEMPLATE, CONTAINER)
+    advice = _APPLY_PUSH if found.advice == _APPLY else found.advice
+    return replace(found, advice=advice, only_for=PUSHED)
 
 
 async def _service(cluster: Cluster, name: str) -> Need:

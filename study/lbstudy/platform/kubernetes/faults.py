@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 import httpx2
 from httpx2.websockets import HTTPXWSException
@@ -13,15 +13,17 @@ from lightkube.resources.core_v1 import Pod
 
 from lbstudy.platform import control
 from lbstudy.platform.interface import ChangeKind, Fault, PlatformError
+from lbstudy.platform.kubernetes import starts
 from lbstudy.platform.kubernetes.api import Cluster, api_errors, reason
 from lbstudy.platform.kubernetes.forward import PortForward
 from lbstudy.platform.kubernetes.pods import KnownPod
+from lbstudy.platform.kubernetes.starts import Starts, Tell
 from lbstudy.platform.kubernetes.stream import ERROR, execute
 from lbstudy.platform.programs import CONTROL_PORT, SERVER_MODULE
 
 SIGNALS: Final = frozenset({"stop"})
 DELETIONS: Final = frozenset({"kill"})
-KINDS: Final = control.KINDS | SIGNALS | DELETIONS
+KINDS: Final = control.KINDS | SIGNALS | DELETIONS | starts.KINDS
 """The kinds of faults that this platform can do."""
 _SIGNALLED_WITHIN: Final = 20.0  # s: Python has to start for it
 _SIGNAL: Final = f"""
@@ -37,13 +39,6 @@ for name in filter(str.isdigit, os.listdir("/proc")):
 else:
     sys.exit("no server runs here")
 """
-
-
-class Tell(Protocol):
-    """Whoever writes the changes down."""
-
-    def __call__(self, kind: ChangeKind, pod: KnownPod, begun: int, label: str) -> None:
-        """A fault began, or ended, on a pod between ``begun`` (ns, monotonic) and now."""
 
 
 @dataclass(slots=True, eq=False)
@@ -63,11 +58,13 @@ class Injector:
         container: the name of the servers' container.
         seed: of the run: what is random in a fault is drawn from it.
         tell: is told of each beginning and end.
+        of_starts: what goes wrong with servers' starts.
     """
 
-    def __init__(self, cluster: Cluster, container: str, seed: int, tell: Tell) -> None:
+    def __init__(self, cluster: Cluster, container: str, seed: int, tell: Tell, of_starts: Starts) -> None:
         self._cluster = cluster
         self._container = container
+        self._starts = of_starts
         self._seed = seed
         self._tell = tell
         self._lasting: list[_Lasting] = []
@@ -76,6 +73,9 @@ class Injector:
         """Begin a fault on the oldest Ready pods, as many as it names. Raises PlatformError."""
         if fault.kind not in KINDS:
             raise PlatformError(f"{deployment}: the platform kubernetes cannot do {fault.kind}")
+        if fault.kind in starts.KINDS:
+            self._starts.inject(deployment, fault)
+            return
         ready = [pod for pod in pods if pod.ready and not self._is_stopped(pod)]
         if not ready:
             raise PlatformError(f"{deployment}: {fault.label}: no server is Ready")
@@ -83,6 +83,8 @@ class Injector:
 
     async def lift(self, deployment: str, fault: Fault) -> None:
         """End a fault on every pod that it is still on. Raises PlatformError."""
+        if fault.kind in starts.KINDS:
+            await self._starts.lift(deployment, fault)
         ending = [one for one in self._lasting if one.pod.deployment == deployment and one.fault == fault]
         await asyncio.gather(*(self._end(one) for one in ending))
 
@@ -115,7 +117,7 @@ class Injector:
             if not pod.ended:
                 raise
         else:
-            self._tell(ChangeKind.FAULT, pod, begun, fault.label)
+            self._tell(ChangeKind.FAULT, pod.deployment, pod, begun, fault.label)
             lasting.is_told = True
             if pod.ended:
                 self._lifted(lasting, time.monotonic_ns())
@@ -135,7 +137,7 @@ class Injector:
     def _lifted(self, one: _Lasting, begun: int) -> None:
         if one in self._lasting:
             self._lasting.remove(one)
-            self._tell(ChangeKind.LIFTED, one.pod, begun, one.fault.label)
+            self._tell(ChangeKind.LIFTED, one.pod.deployment, one.pod, begun, one.fault.label)
 
     def _is_stopped(self, pod: KnownPod) -> bool:
         return any(one.pod is pod and one.fault.kind in SIGNALS for one in self._lasting)

@@ -19,7 +19,7 @@ from lightkube.types import CascadeType, PatchType
 from lbstudy.platform.interface import PlatformError
 from lbstudy.platform.kubernetes import names
 from lbstudy.platform.kubernetes.api import Cluster, api_errors, persistently
-from lbstudy.platform.kubernetes.objects import Owner
+from lbstudy.platform.kubernetes.owner import Owner
 
 DURATION: Final = 30
 """Seconds after which a run that has not renewed its Lease is taken for dead."""

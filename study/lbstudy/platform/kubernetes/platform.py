@@ -5,7 +5,7 @@ import getpass
 import os
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -27,11 +27,14 @@ from lbstudy.platform.interface import (
 )
 from lbstudy.platform.kubernetes import lease, names, objects
 from lbstudy.platform.kubernetes.api import Cluster, api_errors, create, persistently, status_of, typed
+from lbstudy.platform.kubernetes.control_planes import ControlPlanes
 from lbstudy.platform.kubernetes.faults import Injector
-from lbstudy.platform.kubernetes.objects import Object, Owner
 from lbstudy.platform.kubernetes.observer import program
+from lbstudy.platform.kubernetes.owner import Object, Owner
 from lbstudy.platform.kubernetes.pods import KnownPod
 from lbstudy.platform.kubernetes.replacement import evict, recreate, restart
+from lbstudy.platform.kubernetes.starts import Starts
+from lbstudy.platform.kubernetes.templates import container_name
 from lbstudy.platform.kubernetes.watching import Watching
 
 _OBSERVED_WITHIN: Final = 180.0  # s, for the observer to run
@@ -49,6 +52,7 @@ class KubernetesPlatform:
         services: the names of the Deployments of servers that there will be.
         tell: is told in a line what was found and done besides.
         seed: of the run: what is random in a fault is drawn from it.
+        pushed: those of the services that are to have a control plane.
     """
 
     def __init__(
@@ -59,6 +63,7 @@ class KubernetesPlatform:
         services: Sequence[str],
         tell: Callable[[str], None] = lambda _: None,
         seed: int = 0,
+        pushed: Collection[str] = (),
     ) -> None:
         self._cluster = cluster
         self._logs_dir = run_dir.absolute() / "logs"
@@ -73,8 +78,11 @@ class KubernetesPlatform:
         self._injector: Injector | None = None
         self._closed: asyncio.Task[None] | None = None
         self.seen = Watching(
-            cluster, run_id, self._services, self._logs_dir, self._container, self._on_exited
+            cluster, run_id, self._services, self._logs_dir, self._container, self._on_change
         )
+        self._control_planes = ControlPlanes(cluster, pushed, self.seen)
+        self._starts = Starts(cluster, self.seen.fault, self.seen.work)
+        self._held: set[str] = set()  # Deployments whose pods wait to be told how to start
 
     # --- the interface ----------------------------------------------------------------------------
 
@@ -94,6 +102,10 @@ class KubernetesPlatform:
         """Create a Deployment and its Service; raises PlatformError when it can't be."""
         owner = self._check_running()
         made = objects.deployment(self._server_template, spec, owner)
+        if spec.held:
+            self._held.add(spec.name)
+        if spec.push is not None:
+            await self._control_planes.create(spec, owner)
         with api_errors(f"creating {spec.name}"):
             await create(self._cluster, typed(Service, objects.service(spec, owner)))
             work = create(self._cluster, typed(Deployment, made))
@@ -139,7 +151,10 @@ class KubernetesPlatform:
     async def start_client(self, spec: ClientSpec) -> None:
         """Start a client pod; raises PlatformError."""
         self._check_made(spec.server)
-        made = objects.job(self._client_template, spec, self._check_running())
+        is_pushed = self._control_planes.push(spec.server)
+        if is_pushed:
+            await self._control_planes.ready(spec.server)
+        made = objects.job(self._client_template, spec, self._check_running(), is_pushed=is_pushed)
         with api_errors(f"creating {spec.name}"):
             await create(self._cluster, typed(Job, made))
 
@@ -178,11 +193,16 @@ class KubernetesPlatform:
     async def _start(self) -> None:
         self._server_template = await self._template(names.SERVER_TEMPLATE)
         self._client_template = await self._template(names.CLIENT_TEMPLATE)
-        container = objects.container_name(self._server_template, "server")
-        self._injector = Injector(self._cluster, container, self._seed, self.seen.fault)
+        if any(map(self._control_planes.push, self._services)):
+            self._control_planes.template = await self._template(
+                names.PUSH_TEMPLATE, "kubectl apply -k k8s/overlays/push"
+            )
+        container = container_name(self._server_template, "server")
+        self._injector = Injector(self._cluster, container, self._seed, self.seen.fault, self._starts)
         self._owner = await lease.acquire(self._cluster, self._run_id, _holder(), self._tell)
         self.seen.start()
-        observer = objects.observer(self._client_template, program(), self._services, self._owner)
+        asked = [name for name in self._services if not self._control_planes.push(name)]
+        observer = objects.observer(self._client_template, program(), asked, self._owner)
         with api_errors("creating the observer"):
             await create(self._cluster, typed(Pod, observer))
         try:
@@ -197,16 +217,14 @@ class KubernetesPlatform:
         assert running is not None
         await self.seen.take_clock(running)
 
-    async def _template(self, name: str) -> Object:
+    async def _template(self, name: str, apply: str = "kubectl apply -k k8s") -> Object:
         try:
             with api_errors(f"reading Deployment {name}"):
                 found = await persistently(lambda: self._cluster.objects.get(Deployment, name))
         except PlatformError as error:
             if isinstance(error.__cause__, ApiError) and status_of(error.__cause__) == httpx2.codes.NOT_FOUND:
                 where = f"namespace {self._cluster.namespace}"
-                raise PlatformError(
-                    f"there is no Deployment {name} in {where}: kubectl apply -k k8s"
-                ) from error
+                raise PlatformError(f"there is no Deployment {name} in {where}: {apply}") from error
             raise
         template: Object = found.to_dict()
         return template
@@ -230,14 +248,20 @@ class KubernetesPlatform:
             lambda: self._cluster.objects.patch(Deployment, deployment, patch, patch_type=PatchType.MERGE)
         )
 
-    def _on_exited(self, pod: KnownPod) -> None:
-        if self._injector is not None:
+    def _on_change(self, pod: KnownPod, kind: ChangeKind) -> None:
+        if kind is ChangeKind.EXITED and self._injector is not None:
             self._injector.on_exited(pod)
+        if kind is not ChangeKind.CREATED:
+            self._starts.on_started(pod)
+        elif pod.deployment in self._held:
+            self._starts.on_created(pod)
 
     def _container(self, workload: str) -> str:
         if workload in self._services:
-            return objects.container_name(self._server_template, "server")
-        return objects.container_name(self._client_template, "client")
+            return container_name(self._server_template, "server")
+        if workload in self._control_planes:
+            return self._control_planes.container
+        return container_name(self._client_template, "client")
 
     def _check_running(self) -> Owner:
         if self.seen.failure is not None:
@@ -265,22 +289,25 @@ class KubernetesPlatform:
                 await self.seen.stop()
 
     async def _end_pods(self) -> None:
-        """Clients end, then servers drain; what does not end in time is deleted with the Lease."""
+        """Clients end, then servers, then control planes; what does not in time is deleted with the Lease."""
         try:
             async with asyncio.timeout(_ENDED_WITHIN):
                 if (observer := self._observer()) is not None:
                     await self.seen.take_drift(observer)
-                for name in self._running(lambda one: one not in self._made and one != names.OBSERVER):
+                for name in self._running(self._is_client):
                     await self._cluster.objects.delete(Job, name, cascade=CascadeType.FOREGROUND)
-                await self.seen.until(
-                    lambda: not self._running(lambda one: one not in self._made and one != names.OBSERVER)
-                )
+                await self.seen.until(lambda: not self._running(self._is_client))
                 if self._injector is not None:
                     await self._injector.resume()
                 await asyncio.gather(*(self._scale(name, 0) for name in self._made))
                 await self.seen.until(lambda: not self._running(lambda one: one in self._made))
+                await self._control_planes.end()
         except (TimeoutError, PlatformError, httpx2.HTTPError):
             return
+
+    def _is_client(self, workload: str) -> bool:
+        others = (names.OBSERVER, *self._made)
+        return workload not in others and workload not in self._control_planes
 
     def _running(self, concerns: Callable[[str], bool]) -> set[str]:
         """The workloads that have a pod which has not ended."""

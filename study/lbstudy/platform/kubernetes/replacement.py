@@ -11,7 +11,7 @@ from lightkube.resources.apps_v1 import Deployment
 from lightkube.types import CascadeType, PatchType
 
 from lbstudy.platform.kubernetes.api import Cluster, persistently, typed
-from lbstudy.platform.kubernetes.objects import Object
+from lbstudy.platform.kubernetes.owner import Object
 
 _RESTARTED: Final = "kubectl.kubernetes.io/restartedAt"
 _GONE_WITHIN: Final = 30.0  # s

@@ -2,21 +2,23 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from lbstudy.platform import push
 from lbstudy.platform.changes import ChangeLog
 from lbstudy.platform.interface import Change, ChangeKind, PlatformError
 from lbstudy.platform.kubernetes import lease, names, wire
 from lbstudy.platform.kubernetes.api import Cluster
 from lbstudy.platform.kubernetes.clock import Offset, bound, local_offset, spread
 from lbstudy.platform.kubernetes.clocks import measure
+from lbstudy.platform.kubernetes.control_plane import read_told
 from lbstudy.platform.kubernetes.delivery import Delivery
 from lbstudy.platform.kubernetes.logs import PodLog
-from lbstudy.platform.kubernetes.observer import read_answer
+from lbstudy.platform.kubernetes.observer import Answer, read_answer
 from lbstudy.platform.kubernetes.pods import KnownPod, Pods, Receipt
 from lbstudy.platform.kubernetes.watch import Seen, Watch
 
@@ -29,6 +31,7 @@ _NOT_WATCHED: Final = frozenset(
     {ChangeKind.PUBLISHED, ChangeKind.UNPUBLISHED, ChangeKind.FAULT, ChangeKind.LIFTED}
 )
 """What no watch tells: DNS, by the observer, and what the platform does itself."""
+_TOLD_ON: Final = frozenset({ChangeKind.CREATED, ChangeKind.READY, ChangeKind.EXITED})
 
 
 class Watching:
@@ -40,7 +43,7 @@ class Watching:
         services: the names of the Deployments of servers.
         logs_dir: where pods' logs go.
         container: the name of a workload's container.
-        on_exited: is told of each pod that has ended.
+        on_change: is told of each pod that was created, became Ready, or has ended.
     """
 
     def __init__(
@@ -50,13 +53,14 @@ class Watching:
         services: Sequence[str],
         logs_dir: Path,
         container: Callable[[str], str],
-        on_exited: Callable[[KnownPod], None],
+        on_change: Callable[[KnownPod, ChangeKind], None],
     ) -> None:
         self._cluster = cluster
         self._selector = f"{names.RUN}={run_id}"
+        self._services = tuple(services)
         self._logs_dir = logs_dir
         self._container = container
-        self._on_exited = on_exited
+        self._on_change = on_change
         self.pods = Pods(lambda name: name in services)
         self.changes = ChangeLog()
         self.failure: PlatformError | None = None
@@ -114,10 +118,15 @@ class Watching:
         error = self._since(begun)
         self.changes.add(Change(self._offset.wall(begun), error, kind, deployment, detail=detail))
 
-    def fault(self, kind: ChangeKind, pod: KnownPod, begun: int, label: str) -> None:
-        """A fault began, or ended, between ``begun`` (ns, monotonic) and now."""
+    def fault(self, kind: ChangeKind, deployment: str, pod: KnownPod | None, begun: int, label: str) -> None:
+        """A fault began, or ended, between ``begun`` (ns, monotonic) and now; ``pod`` None: on none yet."""
         at, error = self._offset.wall(time.monotonic_ns()), self._since(begun)
-        self.changes.add(Change(at, error, kind, pod.deployment, pod.name, pod.address, label))
+        name, address = (None, None) if pod is None else (pod.name, pod.address)
+        self.changes.add(Change(at, error, kind, deployment, name, address, label))
+
+    def work(self, doing: Coroutine[Any, Any, None]) -> None:
+        """Do something besides; when it fails, so does all of it."""
+        self._begin(self._guard(doing))
 
     # --- clocks -----------------------------------------------------------------------------------
 
@@ -181,10 +190,18 @@ class Watching:
     def _renewing(self, renewal: str) -> None:
         self._delivery.sent(renewal, time.monotonic_ns())
 
-    def _saw_line(self, line: str) -> None:
-        answer = read_answer(line)
+    def _saw(self, answer: Answer | None) -> None:
         if answer is not None:
             self._add(self.pods.see_answer(answer.name, answer.addresses, answer.receipt))
+
+    def _reader(self, workload: str) -> Callable[[str], None] | None:
+        """What reads in a workload's log which servers clients are told: an observer, a control plane."""
+        if workload == names.OBSERVER:
+            return lambda line: self._saw(read_answer(line))
+        for service in self._services:
+            if workload == push.control_plane(service):
+                return lambda line: self._saw(read_told(line, service))
+        return None
 
     def _receipt(self, seen: Seen[Any]) -> Receipt:
         return Receipt(self._offset.wall(seen.at), (seen.at - seen.since) / _NANO + self._offset.bound)
@@ -194,18 +211,17 @@ class Watching:
             pod = None if change.pod is None else self.pods.named(change.pod)
             if pod is not None and change.kind is ChangeKind.STARTED:
                 self._listen(pod)
-            elif pod is not None and change.kind is ChangeKind.EXITED:
-                if pod.uid in self._logs:
-                    self._logs[pod.uid][0].ended.set()
-                self._on_exited(pod)
+            elif pod is not None and change.kind is ChangeKind.EXITED and pod.uid in self._logs:
+                self._logs[pod.uid][0].ended.set()
+            if pod is not None and change.kind in _TOLD_ON:
+                self._on_change(pod, change.kind)
             if change.deployment != names.OBSERVER:
                 self.changes.add(change)
         self._wake()
 
     def _listen(self, pod: KnownPod) -> None:
         """Follow the log of a pod that has started, and measure its node's clock, once."""
-        on_line = self._saw_line if pod.deployment == names.OBSERVER else None
-        container = self._container(pod.deployment)
+        container, on_line = self._container(pod.deployment), self._reader(pod.deployment)
         log = PodLog(self._cluster, pod.name, container, self.log_file(pod.name), on_line)
         self._logs[pod.uid] = (log, asyncio.create_task(log.follow()))
         if self._offsets and pod.node not in self._offsets:

@@ -18,7 +18,6 @@ from lbstudy.platform.local.node.messages import PodSignalled, PodStarted, Start
 from lbstudy.platform.local.probe import watch
 from lbstudy.platform.local.processes import Processes
 from lbstudy.platform.local.publication import Publication, Published
-from lbstudy.platform.local.push import MODULE as PUSH_MODULE
 from lbstudy.platform.local.push import ControlPlane
 from lbstudy.platform.programs import (
     CLIENT_MODULE,
@@ -28,6 +27,7 @@ from lbstudy.platform.programs import (
     client_args,
     server_args,
 )
+from lbstudy.platform.push import MODULE as PUSH_MODULE
 
 KILL_MARGIN = 5.0
 """Seconds beyond its drain that a pod has from SIGTERM to SIGKILL."""

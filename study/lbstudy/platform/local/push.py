@@ -2,19 +2,17 @@
 
 import asyncio
 import contextlib
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import grpc
 from endpoint_push.v1 import push_pb2, push_pb2_grpc
 
+from lbstudy.platform import push
 from lbstudy.platform.interface import PushSpec
 from lbstudy.platform.local.deployment import PodNames
 from lbstudy.platform.programs import PORT
 
-MODULE = "endpoint_push"
-CLIENTS_PORT = 18000
 REPORTS_PORT = 18001
 _RETRY = 0.05  # s from a lost stream to the next attempt
 _CLOSE_TIMEOUT = 1.0  # s
@@ -124,28 +122,26 @@ class ControlPlane:
     @property
     def deployment(self) -> str:
         """The Deployment of the control plane itself."""
-        return f"push-{self.service}"
+        return push.control_plane(self.service)
 
     @property
     def args(self) -> list[str]:
         """The program's arguments."""
         return [
-            *("--address", f"{self.address}:{CLIENTS_PORT}", "--reports", f"{self.address}:{REPORTS_PORT}"),
+            *("--address", self._for_clients, "--reports", f"{self.address}:{REPORTS_PORT}"),
             f"--policy={self.spec.policy}",
         ]
 
     @property
     def target(self) -> str:
         """What clients name."""
-        return f"xds:///{self.service}"
+        return push.target(self.service)
 
     @property
     def client_env(self) -> Mapping[str, str]:
         """The variables by which gRPC finds the control plane."""
-        server = {
-            "server_uri": f"{self.address}:{CLIENTS_PORT}",
-            "channel_creds": [{"type": "insecure"}],
-            "server_features": ["xds_v3", "ignore_resource_deletion"],
-        }
-        bootstrap = {"xds_servers": [server], "node": {"id": "$(POD_NAME)"}}
-        return {"GRPC_XDS_BOOTSTRAP_CONFIG": json.dumps(bootstrap)}
+        return push.client_env(self._for_clients)
+
+    @property
+    def _for_clients(self) -> str:
+        return f"{self.address}:{push.CLIENTS_PORT}"
