@@ -130,6 +130,40 @@ def restarts(pod: dict[str, Any]) -> int:
     return sum(int(status["restartCount"]) for status in pod["status"].get("containerStatuses", []))
 
 
+def test_the_scenario_that_settings_are_compared_with(lab: Lab, tmp_path: Path) -> None:
+    """The answers of a comparison hold on a cluster as well, in their order."""
+    witness = Witness(lab, tmp_path / "witness")
+    try:
+        with lab.run("compare", "--setting", "stock", "--setting", "push-combined") as command:
+            done = command.finish(400)
+    finally:
+        witness.close()
+
+    assert done.code == 0, done.err
+    result = done.result
+    assert result["ledger_closes"]
+    assert_counts(result, witness)
+    stock, combined = of_setting(result, "stock"), of_setting(result, "push-combined")
+    assert stock["adaptability"]["discovery"]["censored"] == 4
+    assert combined["adaptability"]["discovery"]["censored"] == 0
+    assert [fault["label"].partition(" ")[0] for fault in stock["faults"]] == ["stop", "error"]
+    stopped = witness.events("stopped")
+    erred = {
+        setting: sum(
+            said["answered"].get("UNAVAILABLE", 0)
+            for name, said in stopped.items()
+            if name.startswith(f"greeter-{setting}-")
+        )
+        for setting in ("stock", "push-combined")
+    }
+    # Without retries each error that a server gave reached the application; with them none did.
+    assert stock["errors"]["client_by_code"]["UNAVAILABLE"] == erred["stock"] > 0
+    assert erred["push-combined"] > 0
+    assert "UNAVAILABLE" not in combined["errors"]["client_by_code"]
+    (hung, _), (kept, _) = stock["faults"], combined["faults"]
+    assert kept["during"]["failed"] < hung["during"]["failed"]
+
+
 def test_a_comparison_goes_on_where_it_was(lab: Lab, tmp_path: Path) -> None:
     before = lab.snapshot()
     scenario, folder = tmp_path / "growing.toml", tmp_path / "compared"
