@@ -62,21 +62,26 @@ servers = 2
 """
 
 
+def run(lab: Lab, tmp_path: Path, scenario: str, *settings: str) -> tuple[dict[str, Any], Witness]:
+    """A run whose ledger closes and agrees with the pods' own logs: its result, and who saw the pods."""
+    witness = Witness(lab, tmp_path / "witness")
+    try:
+        chosen = [word for setting in settings for word in ("--setting", setting)]
+        with lab.run(scenario, *chosen) as command:
+            done = command.finish(400)
+    finally:
+        witness.close()
+    assert done.code == 0, done.err
+    assert done.result["ledger_closes"]
+    assert_counts(done.result, witness)
+    return done.result, witness
+
+
 def test_beside_dns_under_faults(lab: Lab, tmp_path: Path) -> None:
     before = lab.snapshot()
     scenario = tmp_path / "faults.toml"
     scenario.write_text(FAULTS)
-    witness = Witness(lab, tmp_path / "witness")
-    try:
-        with lab.run(str(scenario), "--setting", "stock", "--setting", "push") as command:
-            done = command.finish(400)
-    finally:
-        witness.close()
-
-    assert done.code == 0, done.err
-    result = done.result
-    assert result["ledger_closes"]
-    assert_counts(result, witness)
+    result, witness = run(lab, tmp_path, str(scenario), "stock", "push")
 
     stock, push = of_setting(result, "stock"), of_setting(result, "push")
     for name in ("detect", "discovery"):
@@ -132,17 +137,8 @@ def restarts(pod: dict[str, Any]) -> int:
 
 def test_the_scenario_that_settings_are_compared_with(lab: Lab, tmp_path: Path) -> None:
     """The answers of a comparison hold on a cluster as well, in their order."""
-    witness = Witness(lab, tmp_path / "witness")
-    try:
-        with lab.run("compare", "--setting", "stock", "--setting", "push-combined") as command:
-            done = command.finish(400)
-    finally:
-        witness.close()
+    result, witness = run(lab, tmp_path, "compare", "stock", "push-combined")
 
-    assert done.code == 0, done.err
-    result = done.result
-    assert result["ledger_closes"]
-    assert_counts(result, witness)
     stock, combined = of_setting(result, "stock"), of_setting(result, "push-combined")
     assert stock["adaptability"]["discovery"]["censored"] == 4
     assert combined["adaptability"]["discovery"]["censored"] == 0
