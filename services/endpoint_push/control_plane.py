@@ -27,6 +27,7 @@ class ControlPlane:
         self._news = asyncio.Condition()
         self._stopping = False
         self.synced = asyncio.Event()
+        self.settled = asyncio.Event()
 
     # --- from where endpoints come ----------------------------------------------------------------
 
@@ -100,8 +101,13 @@ class ControlPlane:
     # --- servers that end -------------------------------------------------------------------------
 
     async def await_removed(self, matches: Callable[[Endpoint], bool]) -> push_pb2.Removal:
-        """Wait until no connected client may use such an endpoint, however long that takes."""
+        """Wait until no connected client may use such an endpoint, however long that takes.
+
+        A control plane that has just started knows of no client, and those of the one before still use the
+        list that they had from it: nothing is acknowledged before ``settled``, when they are back.
+        """
         await self.synced.wait()
+        await self.settled.wait()
         async with self._news:
             while (removal := self._removal(matches)) is None:
                 await self._news.wait()

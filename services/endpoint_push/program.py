@@ -81,6 +81,7 @@ async def _serve(args: argparse.Namespace, termination: Termination) -> None:
             for service in SERVICES:
                 await health_servicer.set(service, health_pb2.HealthCheckResponse.SERVING)
             emit("serving", **addresses)
+            asyncio.get_running_loop().call_later(args.settle, control_plane.settled.set)
         await ended
         synced.cancel()
         emit("draining")
@@ -178,6 +179,13 @@ def _parser() -> arguments.Parser:
         default=Policy(),
         metavar="JSON",
         help='of all services, such as {"balancing": "weighted_round_robin", "retry": {}} (round robin)',
+    )
+    add(
+        "--settle",
+        type=arguments.not_negative,
+        default=8.0,
+        help="seconds for clients of the control plane before to come back, in which no removal is"
+        " acknowledged (%(default)s)",
     )
     add(
         "--grace", type=arguments.not_negative, default=1.0, help="seconds for clients to leave (%(default)s)"

@@ -32,7 +32,7 @@ class Lab:
     async def up(self, *args: str) -> None:
         """Start it, or start it again on the same ports."""
         self.program = await self._start(
-            "endpoint_push", "--address", self.address, "--reports", self.reports, *args
+            "endpoint_push", "--address", self.address, "--reports", self.reports, "--settle=0", *args
         )
         serving = await self.program.event("serving")
         self.address, self.reports = serving["address"], serving["reports"]

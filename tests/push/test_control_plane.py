@@ -54,6 +54,7 @@ class Served:
 async def served() -> AsyncIterator[Served]:
     made = Served()
     await made.begin()
+    made.plane.settled.set()
     yield made
     await made.channel.close()
     await made.server.stop(None)
@@ -124,6 +125,19 @@ async def test_a_removal_waits_until_all_there_is_has_been_read(served: Served) 
         await asyncio.sleep(0)
     assert not waiting.done()
     served.plane.source_synced()
+
+    assert await asyncio.wait_for(waiting, GUARD) == push_pb2.REMOVAL_ACKNOWLEDGED
+
+
+async def test_a_removal_waits_until_clients_of_the_one_before_had_time_to_come_back(served: Served) -> None:
+    served.plane.settled.clear()
+    served.plane.set_endpoints("greeter", [B])
+    served.plane.source_synced()
+    waiting = asyncio.create_task(served.plane.await_removed(matches))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert not waiting.done()
+    served.plane.settled.set()
 
     assert await asyncio.wait_for(waiting, GUARD) == push_pb2.REMOVAL_ACKNOWLEDGED
 

@@ -100,6 +100,15 @@ async def test_a_report_that_cannot_be_read_ends_its_stream_and_changes_nothing(
     assert await lab.tell("127.0.0.1:1") == version
 
 
+async def test_just_after_its_start_it_acknowledges_no_removal(lab: Lab) -> None:
+    """Clients of the control plane before still use the list that they had from it."""
+    await lab.up("--settle=3600")
+    await lab.tell("127.0.0.2:1")
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await lab.removed("127.0.0.1:1", within=0.3)
+    assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+
+
 async def test_the_preStop_program_asks_and_says_what_is_wrong(lab: Lab, start: Start) -> None:  # noqa: N802
     await lab.up()
     await lab.tell("127.0.0.1:1", "127.0.0.2:1")
