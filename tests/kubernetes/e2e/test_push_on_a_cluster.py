@@ -211,11 +211,13 @@ def test_live_servers_are_replaced_without_a_failed_rpc(lab: Lab) -> None:
                 lab.cluster.ready("greeter")
                 lab.kubectl("scale", "deployment/greeter", "--replicas=2")
                 lab.cluster.ready("greeter")
-                last = {
-                    pod["metadata"]["name"]
-                    for pod in lab.get("pods", "-l", "app.kubernetes.io/instance=greeter")
-                    if "deletionTimestamp" not in pod["metadata"]
-                }
+                pods = [
+                    pod["metadata"] for pod in lab.get("pods", "-l", "app.kubernetes.io/instance=greeter")
+                ]
+                last = {pod["name"] for pod in pods if "deletionTimestamp" not in pod}
+                # Each that ends waits until the client has the list without it.
+                if ending := [f"pod/{pod['name']}" for pod in pods if pod["name"] not in last]:
+                    lab.kubectl("wait", *ending, "--for=delete", "--timeout=120s")
                 lab.kubectl("delete", "pod", name)
                 said, _ = follow.communicate(timeout=GUARD)
             finally:
