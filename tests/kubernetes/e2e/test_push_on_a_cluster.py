@@ -205,8 +205,6 @@ def test_live_servers_are_replaced_without_a_failed_rpc(lab: Lab) -> None:
                 lab.cluster.ready("greeter")
                 lab.kubectl("rollout", "restart", "deployment/greeter")
                 lab.cluster.ready("greeter")
-                lab.kubectl("delete", "pods", "-l", control_planes, "--grace-period=0", "--force")
-                lab.cluster.ready("push")
                 lab.kubectl("rollout", "restart", "deployment/greeter")
                 lab.cluster.ready("greeter")
                 lab.kubectl("scale", "deployment/greeter", "--replicas=2")
@@ -218,6 +216,9 @@ def test_live_servers_are_replaced_without_a_failed_rpc(lab: Lab) -> None:
                 # Each that ends waits until the client has the list without it.
                 if ending := [f"pod/{pod['name']}" for pod in pods if pod["name"] not in last]:
                     lab.kubectl("wait", *ending, "--for=delete", "--timeout=120s")
+                # Last, since clients come back to those that follow after a back-off of their own.
+                lab.kubectl("delete", "pods", "-l", control_planes, "--grace-period=0", "--force")
+                lab.cluster.ready("push")
                 lab.kubectl("delete", "pod", name)
                 said, _ = follow.communicate(timeout=GUARD)
             finally:
