@@ -64,6 +64,14 @@ def test_a_dry_run_tells_the_runs_and_the_time_and_does_nothing(lbstudy: Command
     assert [run["settings"] for run in plan["runs"][:2]] == [["stock"], ["max-age"]]
 
 
+def test_the_plan_keeps_the_cluster_in_which_to_go_on(lbstudy: Command) -> None:
+    where = ("--on", "kubernetes", "--context", "kind", "--namespace", "mine")
+    plan = json.loads(lbstudy("compare", *TWO, *where, "--dry-run", "--json").out)
+
+    assert plan["cluster"] == {"context": "kind", "namespace": "mine"}
+    assert json.loads(lbstudy("compare", *TWO, "--dry-run", "--json").out)["cluster"] is None
+
+
 def test_a_run_that_fails_is_told_and_the_others_are_made(lbstudy: Command) -> None:
     done = lbstudy("compare", *TWO, "--repeat", "3", "--out", "mine", "--json", end="second_fails")
 

@@ -1,7 +1,5 @@
 """A comparison's figures as text, the same in words, on the page and on the terminal."""
 
-from collections.abc import Sequence
-
 from lbstudy.compare.model import Amount, Estimate, Figure
 from lbstudy.report import figures
 
@@ -30,11 +28,9 @@ def both(figure: Figure, estimate: Estimate | None) -> str:
     return middle if around in {"", middle} else f"{middle} ({around})"
 
 
-def names(found: Sequence[str], *, conjunction: str = "and") -> str:
-    """Names in a row: ``a, b and c``."""
-    if len(found) < 2:
-        return "".join(found)
-    return f"{', '.join(found[:-1])} {conjunction} {found[-1]}"
+def per(figure: Figure) -> str:
+    """What a figure's values are for each of, to be said after its label or a value; mostly nothing."""
+    return " per minute and client" if figure.unit == "per minute" else ""
 
 
 def _number(figure: Figure, value: float) -> str:

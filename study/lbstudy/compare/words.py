@@ -13,6 +13,7 @@ from lbstudy.compare.measured import FAILED
 from lbstudy.compare.model import Cell, ComparedSetting, Estimate, Figure, Kind, Measured, Standing
 from lbstudy.compare.plan import Plan
 from lbstudy.result.model import SettingResult
+from lbstudy.result.words import together
 
 _MOST_NAMED = 4
 
@@ -88,7 +89,7 @@ def _found(figures: Sequence[Figure], cells: Sequence[Cell]) -> str:
 
 
 def _timed(figure: Figure, known: Mapping[str, Estimate], names: Sequence[str]) -> str:
-    return text.names([f"{name} (after {text.median(figure, known[name])})" for name in names])
+    return together([f"{name} (after {text.median(figure, known[name])})" for name in names])
 
 
 def _lost(figures: Sequence[Figure], cells: Sequence[Cell]) -> str:
@@ -102,7 +103,7 @@ def _lost(figures: Sequence[Figure], cells: Sequence[Cell]) -> str:
                 found.setdefault(_list(list(best)), []).append(when)
     if not found:
         return "No setting was shown to lose fewer requests than another."
-    clauses = [f"with {best} {text.names(whens)}" for best, whens in found.items()]
+    clauses = [f"with {best} {together(whens)}" for best, whens in found.items()]
     return f"The fewest requests are lost {'; '.join(clauses)}."
 
 
@@ -119,7 +120,7 @@ def _never_pays(plan: Plan, compared: Sequence[ComparedSetting]) -> list[str]:
     idle = [one.name for one in compared[1:] if not one.better and not one.worse]
     if not idle:
         return []
-    return [f"No difference from {plan.settings[0]} was shown with {text.names(idle)}."]
+    return [f"No difference from {plan.settings[0]} was shown with {together(idle)}."]
 
 
 # --- a figure -------------------------------------------------------------------------------------
@@ -150,7 +151,7 @@ def _values(figure: Figure, told: Mapping[str, Measured], names: Sequence[str]) 
     shared: dict[str, list[str]] = {}
     for name in names:
         shared.setdefault(text.both(figure, told[name].estimate), []).append(name)
-    return ", ".join(f"{text.names(alike)} {value}" for value, alike in shared.items())
+    return ", ".join(f"{together(alike)} {value}" for value, alike in shared.items())
 
 
 def _rank(estimate: Estimate | None) -> tuple[bool, float]:
@@ -185,8 +186,7 @@ def _setting(
             )
             if figure.kind is Kind.PRICE:
                 if is_better or is_worse:
-                    unit = " per minute and client" if figure.unit == "per minute" else ""
-                    lists["price"].append(f"{words}{unit}")
+                    lists["price"].append(f"{words}{text.per(figure)}")
             elif is_better or is_worse:
                 lists["better" if is_better else "worse"].append(words)
             else:
@@ -218,5 +218,5 @@ def _beats(figures: Sequence[Figure], cells: Sequence[Cell], one: str, other: st
 
 def _list(found: Sequence[str]) -> str:
     if len(found) <= _MOST_NAMED:
-        return text.names(found)
+        return together(found)
     return f"{', '.join(found[:_MOST_NAMED])} and {len(found) - _MOST_NAMED} more"

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from lbstudy.compare import text
 from lbstudy.compare.model import ComparedScenario, Comparison, Figure, Kind, Standing
+from lbstudy.result.words import together
 
 _SIGN = {Standing.BEST: " ✓", Standing.WORSE: " ✗", Standing.SAME: ""}
 
@@ -34,7 +35,7 @@ def _scenario(comparison: Comparison, scenario: ComparedScenario) -> list[str]:
         if places:
             parts.append(_table(comparison, scenario.name, places))
     if alike := [figure.label for place, figure in known.items() if place not in apart]:
-        parts.append(f"No difference shown: {_escaped(text.names(alike))}.")
+        parts.append(f"No difference shown: {_escaped(together(alike))}.")
     return parts
 
 
@@ -57,8 +58,7 @@ def _table(comparison: Comparison, scenario: str, places: Sequence[int]) -> str:
 
 
 def _label(figure: Figure) -> str:
-    unit = " per minute and client" if figure.unit == "per minute" else ""
-    return _escaped(f"{figure.label}{unit}")
+    return _escaped(f"{figure.label}{text.per(figure)}")
 
 
 def _cell(comparison: Comparison, setting: str, scenario: str, place: int) -> str:

@@ -22,8 +22,7 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
         console.print()
         console.print(Text(f"{scenario.name}: {scenario.description}", style="bold"))
         for place, figure in enumerate(comparison.figures):
-            unit = " per minute and client" if figure.unit == "per minute" else ""
-            console.print(Text(f"{figure.label}{unit}", style="underline"))
+            console.print(Text(f"{figure.label}{text.per(figure)}", style="underline"))
             console.print(_table(comparison, scenario.name, place, figure))
     console.print()
     for outcome in comparison.outcomes:

@@ -63,7 +63,7 @@ def _slowness(faults: Mapping[str, Fault]) -> str:
     if len(slow) > MOST_NAMED:
         ends = min(slow, key=slow.__getitem__), max(slow, key=slow.__getitem__)
         return f"no RPC failed; p99 {' to '.join(f'{time(slow[name])} under {name}' for name in ends)}"
-    told = [f"{_p99(faults[name]).removeprefix(', p99 ')} under {name}" for name in slow]
+    told = [f"{time(slow[name])}{_before(faults[name])} under {name}" for name in slow]
     return f"no RPC failed; p99 {', '.join(told)}"
 
 
@@ -91,10 +91,12 @@ def _effect(fault: Fault) -> str:
 
 def _p99(fault: Fault) -> str:
     p99 = _during(fault).p99
-    if p99 is None:
-        return ""
-    before = fault.before.p99 if fault.before else None
-    return f", p99 {time(p99)}" + ("" if before is None else f" ({time(before)} before)")
+    return "" if p99 is None else f", p99 {time(p99)}{_before(fault)}"
+
+
+def _before(fault: Fault) -> str:
+    p99 = fault.before.p99 if fault.before else None
+    return "" if p99 is None else f" ({time(p99)} before)"
 
 
 def _failed(group: Group) -> str:
