@@ -1,8 +1,8 @@
 """OpenTelemetry instrumentor for gRPC clients and servers behind a load-balancing policy.
 
-It tells which server answered each RPC, shows every resolver update and every subchannel, and adds the
-duration histograms of the stable semantic conventions. It complements opentelemetry-instrumentation-grpc,
-which makes the RPC spans.
+It records which server answered each RPC, every resolver update and every subchannel state, and the duration
+histograms of the stable semantic conventions. It complements opentelemetry-instrumentation-grpc, which makes
+the RPC spans.
 """
 
 from typing import TYPE_CHECKING
@@ -14,7 +14,8 @@ __all__ = ["GrpcLbInstrumentor"]
 
 
 def __getattr__(name: str) -> object:
-    # Lazily: the DNS tap's process is of this package too, and needs neither gRPC nor OpenTelemetry.
+    # Imported on first use: the DNS tap's process imports this package too, and needs neither gRPC nor
+    # OpenTelemetry.
     if name == "GrpcLbInstrumentor":
         from grpc_lb_instrumentor.instrumentor import GrpcLbInstrumentor  # noqa: PLC0415  # see above
 

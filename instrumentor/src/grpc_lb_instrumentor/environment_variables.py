@@ -1,9 +1,9 @@
-"""What ``opentelemetry-instrument`` reads before it starts a program: the variables that become its options.
+"""Environment variables that ``opentelemetry-instrument`` sets before it starts a program.
 
-It loads this module through the entry point ``opentelemetry_environment_variables`` while neither gRPC nor
-the program is there yet. That is the one moment at which gRPC can still be told to keep the traces of
-subchannels that are gone: gRPC reads the variable when it is imported, and the OTLP exporter imports it
-before any instrumentor runs. A value that the user has set stays.
+It loads this module through the entry point ``opentelemetry_environment_variables``, before gRPC and the
+program are imported. Only then can gRPC be made to keep the traces of removed subchannels: gRPC reads the
+variable when it is imported, and the OTLP exporter imports gRPC before any instrumentor runs. A value that
+the user has set stays.
 """
 
 import os

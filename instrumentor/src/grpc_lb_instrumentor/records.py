@@ -1,6 +1,6 @@
-"""What was seen, as small typed records: the watchers make them, the telemetry writes them down.
+"""Small typed records of what was seen. The watchers make them, and the telemetry writes them down.
 
-All instants are nanoseconds since the Unix epoch, as OpenTelemetry counts.
+All instants are nanoseconds since the Unix epoch, as in OpenTelemetry.
 """
 
 from dataclasses import dataclass
@@ -10,33 +10,45 @@ from enum import StrEnum
 class Outcome(StrEnum):
     """How a resolution ended."""
 
-    CHANGED = "changed"  # a good answer that differs from the last good one (the first one does)
+    CHANGED = "changed"  # a good answer that differs from the last good one; also the first one
     UNCHANGED = "unchanged"
-    EMPTY = "empty"  # NOERROR without an address, for every family asked
+    EMPTY = "empty"  # NOERROR without an address, for each family that was asked for
     NXDOMAIN = "nxdomain"
-    SERVFAIL = "servfail"  # and any other rcode that is an error
-    TIMEOUT = "timeout"  # the channel closed its socket, or gave up, before an answer came
+    SERVFAIL = "servfail"  # or any other rcode that is an error
+    TIMEOUT = "timeout"  # the channel closed its socket or gave up before an answer came
 
 
 class PushOutcome(StrEnum):
-    """What a client made of a version that a control plane sent it."""
+    """How a client answered a version that a control plane sent."""
 
-    ACKED = "acked"  # it uses it
-    NACKED = "nacked"  # it refused it, and keeps what it had
-    UNANSWERED = "unanswered"  # its stream ended, or it answered to a later version at once
+    ACKED = "acked"  # the client uses it
+    NACKED = "nacked"  # the client refused it, and keeps what it had
+    UNANSWERED = "unanswered"  # the stream ended first, or the client answered only a later version
 
 
 class Cause(StrEnum):
-    """What made the channel resolve, where that can be told."""
+    """What made the channel resolve, as far as that is known."""
 
     FIRST = "first"  # the channel's first resolution
-    CONNECTION_LOST = "connection_lost"  # a subchannel of it was broken at some time since the last one
-    RETRY = "retry"  # the last resolution failed, and the channel's back-off has run out
+    CONNECTION_LOST = "connection_lost"  # a subchannel broke after the last resolution
+    RETRY = "retry"  # the last resolution failed, and the back-off is over
     UNKNOWN = "unknown"
 
 
+class Unnamed(StrEnum):
+    """Why a client's span names no pod."""
+
+    NO_ANSWER = "no_answer"  # no server answered: not connected, or the deadline passed first
+    CANCELLED = "cancelled"  # the client cancelled before the pod's name had come
+    NOT_TOLD = (
+        # a server answered without a name: it, or a proxy that answered for it, is not instrumented
+        "not_told"
+    )
+    UNKNOWN = "unknown"  # gRPC does not show whether a server or the client's library made this error
+
+
 class SubchannelState(StrEnum):
-    """The states of a subchannel's life; the first and the last are ours, the others gRPC's."""
+    """The states of a subchannel's life. The first and the last are ours, the others gRPC's."""
 
     CREATED = "created"
     IDLE = "idle"
@@ -48,23 +60,27 @@ class SubchannelState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ResolverUpdate:
-    """One time that a channel's resolver returned."""
+    """One result of a channel's resolver."""
 
-    channel: int
+    channel: int | None  # None: one of `channels`, which share connections
     target: str  # as the application gave it
-    question: str  # the name asked last, with the search domain that answered
-    started: int  # the first query of this resolution reached the tap
-    ended: int  # the last answer was handed to the channel, or the channel stopped waiting
+    question: str  # the last name asked for, with the search domain that answered
+    started: int  # when the first query of this resolution reached the tap
+    ended: int  # when the channel got the last answer, or stopped waiting
     outcome: Outcome
     cause: Cause
-    addresses: tuple[str, ...]  # sorted; of a failed resolution: empty
-    added: tuple[str, ...]  # against the last good answer
+    addresses: tuple[str, ...]  # sorted; empty if the resolution failed
+    added: tuple[str, ...]  # new since the last good answer
     removed: tuple[str, ...]
+    channels: tuple[int, ...] = ()
+    families: tuple[str, ...] = ()  # record types that were asked for: "A", "AAAA"
+    missing: tuple[str, ...] = ()  # of these, those without an answer, or with an error in its place
+    questions: int = 0  # each search step asks one for each family
 
 
 @dataclass(frozen=True, slots=True)
 class SubchannelEvent:
-    """One state that a subchannel entered."""
+    """A state that a subchannel entered."""
 
     channel: int
     subchannel: int  # channelz's id
@@ -72,4 +88,4 @@ class SubchannelEvent:
     state: SubchannelState
     at: int
     previous: SubchannelState | None = None
-    target: str = ""  # of its channel, as the application gave it
+    target: str = ""  # the channel's target, as the application gave it

@@ -1,65 +1,65 @@
-"""The parent's side of the tap: binds the ports, keeps the tap alive, hands on what it reports.
+"""The program's side of the tap: opens lines, restarts the tap when it dies, and passes its reports on.
 
-The listeners are bound here and stay open here. When the tap dies their ports stay bound, queries wait in the
-kernel's queue, and the next tap gets the same listeners and the same nameservers.
+The program binds the sockets and keeps them open. If the tap dies, queries wait in the kernel's queue, and
+the next tap gets the same sockets and nameservers. The tap, the thread that listens to it and the sockets end
+when there has been no line for a while.
 """
 
 import contextlib
 import logging
-import os
 import socket
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
+from grpc_lb_instrumentor.discovery.ports import LinePorts, Port
 from grpc_lb_instrumentor.discovery.tap import link
-from grpc_lb_instrumentor.discovery.tap.kernel import prepare_listener
+from grpc_lb_instrumentor.discovery.tap.adoption import adopts_orphans, handles_sigchld
 from grpc_lb_instrumentor.discovery.tap.resolution import Report
-from grpc_lb_instrumentor.discovery.tap.spawn import TapProcess, TapThread
+from grpc_lb_instrumentor.discovery.tap.spawn import Tap, TapProcess, TapThread, limit_receiving
 from grpc_lb_instrumentor.discovery.targets import Address
 
 _logger = logging.getLogger("grpc_lb_instrumentor")
 
 START_LIMIT = 2.0
-"""Seconds that the first channel waits for the tap. One that runs then is only slow: queries wait for it."""
-_HELLO_LIMIT = 6.0  # s, then it is given up, and the tap becomes a thread
-_FAILURES = 3  # in a row, then the tap becomes a thread
-_SETTLED = 5.0  # s; a tap that lived so long did start
-_MOST_CHANNELS = 200  # each costs two file descriptors, which an application may need more than we do
-
-
-@dataclass(frozen=True, slots=True)
-class _Listeners:
-    """A channel's listeners, on the same port of 127.0.0.1."""
-
-    udp: socket.socket
-    tcp: socket.socket
-    authority: Address | None
-
-    def close(self) -> None:
-        self.udp.close()
-        self.tcp.close()
+"""Seconds that the first channel waits for the tap. If the tap is slower, its queries wait for it."""
+LINGER = 3.0
+"""Seconds without a line after which the tap ends. A program that opens channels in turn keeps its tap."""
+_HELLO_LIMIT = 6.0  # s without a hello: the tap is given up, and replaced by a thread
+_FAILURES = 3  # starts that fail in a row: the tap is replaced by a thread
+_SETTLED = 5.0  # s; a tap that lived longer counts as started
+_END_LIMIT = 2.0  # s
 
 
 class TapSupervisor:
     """Keeps one tap for all channels of the process.
 
-    `on_report(port, report)` and `on_asked(port)` (a channel's first query) are called in its own thread.
+    A thread of its own calls `on_report(line, report)`, and `on_asked(line)` at a line's first query. With
+    `in_thread` the tap is a thread from the start: see `spawn`.
     """
 
-    def __init__(self, on_report: Callable[[int, Report], None], on_asked: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        on_report: Callable[[Address, Report], None],
+        on_asked: Callable[[Address], None],
+        *,
+        in_thread: bool = False,
+    ) -> None:
         self._on_report = on_report
         self._on_asked = on_asked
+        self._in_thread = in_thread
         self._lock = threading.Lock()
-        self._channels: dict[int, _Listeners] = {}
-        self._tap: TapProcess | TapThread | None = None
-        self._linked = False  # the tap has said hello
-        self._started = threading.Event()  # it said hello, or could not be started
-        self._usable = False  # it said hello once
+        self._ports = LinePorts()
+        self._tap: Tap | None = None
+        self._pid: int | None = None
+        self._linked = False  # the tap has sent its hello
+        self._started = threading.Event()  # it has sent its hello, or could not be started
+        self._usable = False  # it has sent a hello at least once
+        self._promised = False  # a channel needs the tap
         self._hopeless = False  # it could not be started, and no channel needs it
         self._deadline: float | None = None
+        self._linger = LINGER
         self._thread: threading.Thread | None = None
         self._closing = False
         self._flushed = threading.Event()
@@ -67,181 +67,226 @@ class TapSupervisor:
     @property
     def pid(self) -> int | None:
         """The tap's process id; None while there is none."""
-        tap = self._tap
-        return tap.pid if tap is not None else None
+        return self._pid
 
-    def listen(self, authority: Address | None) -> int | None:
-        """Open the listeners for a channel. Returns their port, or None when there is no tap for it."""
-        self._start()
-        if self._hopeless or len(self._channels) >= _MOST_CHANNELS:
-            return None
-        try:
-            listeners = _bind(authority)
-        except OSError:
-            return None
-        port: int = listeners.udp.getsockname()[1]
+    @property
+    def idle(self) -> bool:
+        """Whether no channel needs the tap."""
+        return not self._ports.lines
+
+    def listen(self, authority: Address | None) -> Address | None:
+        """Open a line to this nameserver (None: the system's); returns None if there is no tap for it."""
+        with self._lock:
+            if self._closing or self._hopeless:
+                return None
+            try:
+                line, opened = self._ports.open_line(authority)
+            except OSError:
+                return None
+            if self._linked:
+                self._send_open(line)
+                self._send_listen(opened)
+            self._start()
+        assert self._deadline is not None
+        self._started.wait(max(0.0, self._deadline - time.monotonic()))
         with self._lock:
             if self._hopeless:
-                listeners.close()
+                self._ports.close_line(line)
                 return None
-            self._channels[port] = listeners
-            if self._linked:
-                self._send_open(port, listeners)
-        return port
+            self._promised = True
+        return line
 
-    def release(self, port: int) -> None:
-        """The channel is closed: give up its port."""
+    def release(self, line: Address) -> None:
+        """Close a line that no channel needs any more."""
         with self._lock:
-            listeners = self._channels.pop(port, None)
-            if listeners is None:
-                return
-            listeners.close()
-            self._send({"close": port})
+            if line in self._ports.lines:
+                closed = self._ports.close_line(line)
+                self._send({"close": str(line)})
+                if closed is not None:
+                    self._send({"unlisten": closed.number})
 
-    def flush(self) -> None:
-        """Have all reported that is resolved already. Waits half a second at most."""
+    def flush(self) -> bool:
+        """Have all finished resolutions reported. Waits up to half a second; returns whether that is done."""
         with self._lock:
             linked = self._linked
             self._flushed.clear()
             self._send({"flush": 0})
-        if linked and self._thread is not threading.current_thread():
-            self._flushed.wait(0.5)
+        if not linked or self._thread is threading.current_thread():
+            return False
+        return self._flushed.wait(0.5)
+
+    def finish(self) -> None:
+        """End the tap as soon as no channel needs it."""
+        self._linger = 0.0
+        if self.idle:
+            self.close()
 
     def close(self) -> None:
-        """Report what is resolved already, then end the tap. Waits at most some two seconds."""
+        """Report all finished resolutions, then end the tap. Waits at most about three seconds."""
         self.flush()
         with self._lock:
             self._closing = True
-            thread = self._thread
-        on_own_thread = thread is threading.current_thread()
-        tap = self._tap
-        if tap is not None:
-            tap.end(1.0)
-        if thread is not None and not on_own_thread:
-            thread.join(1.0)
+            thread, tap = self._thread, self._tap
+            if tap is not None:
+                tap.hang_up()
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(_END_LIMIT)
+            if thread.is_alive() and tap is not None:
+                tap.end()
         with self._lock:
-            for listeners in self._channels.values():
-                listeners.close()
-            self._channels.clear()
+            self._ports.close()
 
     def forget(self) -> None:
-        """After a fork, in the child: everything here is the parent's."""
+        """Drop everything, in the child after a fork: it belongs to the parent."""
         self._closing = True
         if self._tap is not None:
             self._tap.forget()
-        for listeners in self._channels.values():
-            listeners.close()
-        self._channels.clear()
+        self._ports.close()
 
-    # --- starting ---
+    # --- starting and ending ---
 
     def _start(self) -> None:
-        with self._lock:
-            if self._closing:
-                self._hopeless = True
-                return
-            if self._thread is None:
-                # The tap is a child of this thread, which lives as long as it: PDEATHSIG goes by thread.
-                self._thread = threading.Thread(target=self._run, name="grpc-lb-tap", daemon=True)
-                self._deadline = time.monotonic() + START_LIMIT
-                self._thread.start()
-        assert self._deadline is not None
-        self._started.wait(max(0.0, self._deadline - time.monotonic()))
+        if self._thread is not None:
+            return
+        if self._deadline is None:
+            self._deadline = time.monotonic() + START_LIMIT
+        # Here and not in the thread: for a moment, the process that is started is a child of the application.
+        tap = self._make_tap(0)
+        self._thread = threading.Thread(target=self._run, args=(tap,), name="grpc-lb-tap", daemon=True)
+        self._thread.start()
 
-    def _run(self) -> None:
+    def _make_tap(self, failures: int) -> Tap | None:
+        try:
+            # the application would see the tap as its child
+            seen = self._in_thread or adopts_orphans() or handles_sigchld()
+            if seen or failures >= _FAILURES:
+                self._tap = TapThread()
+            else:
+                self._tap = TapProcess(START_LIMIT)
+        except Exception:
+            _logger.debug("the DNS tap did not start", exc_info=True)
+            self._tap = None
+        return self._tap
+
+    def _run(self, tap: Tap | None) -> None:
         failures = 0
-        while not self._closing:
+        while True:
             born = time.monotonic()
-            tap: TapProcess | TapThread | None = None
-            try:
-                tap = TapThread() if failures >= _FAILURES else TapProcess()
-                self._tap = tap
-                self._serve(tap)
-            except Exception:
-                _logger.debug("the DNS tap failed", exc_info=True)
+            retired = tap is not None and self._serve_guarded(tap)
+            if retired:
+                return
             with self._lock:
                 settled = self._linked and time.monotonic() - born > _SETTLED
                 self._linked = False
-            if tap is not None:
-                tap.end(0.5)
-            if not self._usable:  # not even once
+                self._pid = None
+            if self._closing:
+                return
+            if not self._usable:  # it has never sent a hello
                 with self._lock:
-                    self._hopeless = not self._channels
+                    self._hopeless = not self._promised
                 self._started.set()
                 if self._hopeless:
                     return
-                failures = max(failures, _FAILURES - 1)  # channels wait for it: a thread, now
+                failures = max(failures, _FAILURES - 1)  # channels wait: start a thread next
             failures = 0 if settled else failures + 1
             if failures == _FAILURES:
                 _logger.warning(
-                    "grpc_lb: the DNS tap does not stay or does not start; it goes on in a thread"
+                    "grpc_lb: the DNS tap cannot be started or keeps dying; from now on it runs in a thread"
                 )
             elif failures > _FAILURES:
-                time.sleep(1)  # not even the thread stays: spare the application
+                time.sleep(1)  # not even the thread works: do not keep the application busy
+            tap = self._make_tap(failures)
+
+    def _serve_guarded(self, tap: Tap) -> bool:
+        """Serve a tap until it ends; returns whether it ended because there were no channels."""
+        retired = False
+        try:
+            retired = self._serve(tap)
+        except Exception:
+            _logger.debug("the DNS tap failed", exc_info=True)
+        with contextlib.suppress(OSError):
+            tap.end()
+        return retired
 
     # --- serving ---
 
-    def _serve(self, tap: TapProcess | TapThread) -> None:
-        lines = link.Lines()
-        tap.link.settimeout(_HELLO_LIMIT)
+    def _serve(self, tap: Tap) -> bool:
+        lines = link.MessageReader()
+        limit_receiving(tap.link, _HELLO_LIMIT)
+        greeted = retired = False
         while True:
-            data = tap.link.recv(65536)
+            try:
+                data = tap.link.recv(65536)
+            except BlockingIOError:
+                if not greeted or retired:
+                    return retired
+                retired = self._retire(tap)
+                continue
             if not data:
-                return
+                return retired
             for message in lines.feed(data):
                 if "hello" in message:
-                    tap.link.settimeout(None)
-                    self._greet()
+                    greeted = True
+                    self._greet(message["hello"])
                 else:
                     self._take(message)
+            if greeted and not retired:
+                limit_receiving(tap.link, max(self._linger, 0.001) if self.idle else None)
 
-    def _greet(self) -> None:
+    def _retire(self, tap: Tap) -> bool:
+        """End the tap if there has been no line for a while and none was opened just now."""
+        with self._lock:
+            if self._ports.lines or self._closing:
+                limit_receiving(tap.link, None)
+                return False
+            self._ports.close()
+            self._thread = self._tap = self._pid = None  # the next line starts everything anew
+            self._linked = False
+            limit_receiving(tap.link, _END_LIMIT)
+            tap.hang_up()
+            return True
+
+    def _greet(self, pid: int) -> None:
         with self._lock:
             self._linked = True
-            for port, listeners in self._channels.items():
-                self._send_open(port, listeners)
+            self._pid = pid if isinstance(self._tap, TapProcess) else None
+            for line in self._ports.lines:
+                self._send_open(line)
+            for port in self._ports.open.values():
+                self._send_listen(port)
         self._usable = True
         self._started.set()
 
     def _take(self, message: dict[str, Any]) -> None:
         try:
             if "resolution" in message:
-                self._on_report(message["resolution"], link.read_report(message))
+                line = Address.parse(message["resolution"])
+                if line is not None:
+                    self._on_report(line, link.read_report(message))
             elif "asked" in message:
-                self._on_asked(message["asked"])
+                line = Address.parse(message["asked"])
+                if line is not None:
+                    self._on_asked(line)
             elif "flushed" in message:
                 self._flushed.set()
         except Exception:
             _logger.debug("a report of the DNS tap was lost", exc_info=True)
 
-    def _send_open(self, port: int, listeners: _Listeners) -> None:
-        authority = str(listeners.authority) if listeners.authority else None
-        line = link.encode({"open": port, "authority": authority})
-        if self._tap is not None:
-            with contextlib.suppress(OSError):  # the tap is dead: the next one is told all of it
-                socket.send_fds(self._tap.link, [line], [listeners.udp.fileno(), listeners.tcp.fileno()])
+    def _send_open(self, line: Address) -> None:
+        authority = self._ports.lines[line]
+        self._send({"open": str(line), "authority": str(authority) if authority else None})
+
+    def _send_listen(self, port: Port | None) -> None:
+        if port is not None and self._tap is not None:
+            message = link.encode({"listen": port.number})
+            try:
+                socket.send_fds(self._tap.link, [message], [port.udp.fileno(), port.tcp.fileno()])
+            except OSError:
+                self._tap.hang_up()
 
     def _send(self, message: dict[str, Any]) -> None:
         if self._tap is not None and self._linked:
-            with contextlib.suppress(OSError):
+            try:
                 self._tap.link.sendall(link.encode(message))
-
-
-def _bind(authority: Address | None) -> _Listeners:
-    """UDP and TCP on one free port of 127.0.0.1. Raises OSError."""
-    for attempt in range(8):
-        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        try:
-            udp.bind(("127.0.0.1", 0))
-            tcp.bind(udp.getsockname())
-            tcp.listen(64)
-        except OSError:  # the port is free for UDP only: another one
-            udp.close()
-            tcp.close()
-            if attempt == 7:
-                raise
-            continue
-        prepare_listener(udp)
-        return _Listeners(udp, tcp, authority)
-    raise OSError(os.strerror(98))  # not reached
+            except OSError:  # dead, or stuck in half a message: the next tap is told everything anew
+                self._tap.hang_up()

@@ -1,7 +1,7 @@
-"""Which targets gRPC resolves over DNS, and how they are led through the tap.
+"""Finds the targets that gRPC resolves over DNS, and rewrites them so that queries go through the tap.
 
-Source: gRPC's naming document (doc/naming.md) and the behaviour of grpcio 1.85: a target without a known
-scheme is taken as ``dns:///target``.
+Based on gRPC's naming document (doc/naming.md) and grpcio 1.85: a target without a known scheme is taken as
+``dns:///target``.
 """
 
 import ipaddress
@@ -55,18 +55,18 @@ class Address:
 class DnsTarget:
     """A target that gRPC resolves by asking a nameserver."""
 
-    path: str  # "name:port" as the application wrote it
+    path: str  # "name:port", as the application wrote it
     authority: Address | None  # the nameserver that the target names
 
-    def through(self, tap_port: int) -> str:
-        """The same target, with the tap on 127.0.0.1 as its nameserver."""
-        return f"dns://127.0.0.1:{tap_port}/{self.path}"
+    def through(self, tap: Address) -> str:
+        """Return the same target, with the tap as its nameserver."""
+        return f"dns://{tap}/{self.path}"
 
 
 def parse_target(target: str) -> DnsTarget | None:
-    """Take a channel's target apart; None when gRPC asks no nameserver for it, or it cannot be told.
+    """Parse a channel's target; None if gRPC does not ask a nameserver for it, or if that is unclear.
 
-    An authority that gRPC itself would refuse (a name, or no port) gives None: it goes on refusing it.
+    Also None for an authority that gRPC refuses (a name, or no port), so that gRPC goes on refusing it.
     """
     match = _DNS.match(target)
     if match:
@@ -96,7 +96,7 @@ def _asks_nameserver(path: str) -> bool:
 
 
 def dns_resolver_honours_authority(environ: Mapping[str, str]) -> bool:
-    """Whether gRPC's DNS resolver is c-ares: any other value of GRPC_DNS_RESOLVER ignores the authority."""
+    """Return whether gRPC's DNS resolver is c-ares. Any other one ignores the target's authority."""
     return environ.get("GRPC_DNS_RESOLVER", "").lower() in {"", "ares"}
 
 

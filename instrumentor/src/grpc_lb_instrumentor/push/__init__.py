@@ -1,4 +1,4 @@
-"""A control plane's records (endpoint_push) as spans and metrics; for every other program, nothing at all."""
+"""Writes a control plane's records (endpoint_push) as spans and metrics; elsewhere it does nothing."""
 
 from types import ModuleType
 from typing import TYPE_CHECKING, Final
@@ -14,7 +14,7 @@ _OBSERVED: Final = "endpoint_push.observer"
 
 
 class PushWatch:
-    """Installs itself as an observer once a program imports the control plane; most never do."""
+    """Adds itself as an observer when a program imports the control plane, which most never do."""
 
     def __init__(self, tracer_provider: TracerProvider, meter_provider: MeterProvider) -> None:
         self._tracer_provider = tracer_provider
@@ -23,11 +23,11 @@ class PushWatch:
         self._removed = False
 
     def install(self) -> None:
-        """Observe, now or when the control plane is imported."""
+        """Observe now, or when the control plane is imported."""
         register_post_import_hook(self._imported, _OBSERVED)
 
     def remove(self) -> None:
-        """Observe no more."""
+        """Stop observing."""
         self._removed = True
         if self._telemetry is not None:
             self._telemetry.remove()

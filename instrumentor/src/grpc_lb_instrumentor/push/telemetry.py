@@ -1,4 +1,4 @@
-"""A control plane's records written down; imported only where endpoint_push is."""
+"""Writes a control plane's records as spans and metrics. Imported only where endpoint_push is installed."""
 
 from collections import OrderedDict
 from typing import Final
@@ -16,7 +16,7 @@ from endpoint_push.records import (
     Unanswered,
     VersionSent,
 )
-from endpoint_push.wire import Kind
+from endpoint_push.wire import ResourceType
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.metrics import MeterProvider
@@ -25,15 +25,15 @@ from opentelemetry.util.types import AttributeValue
 from grpc_lb_instrumentor import names
 from grpc_lb_instrumentor.records import PushOutcome
 
-_REMEMBERED: Final = 1000  # changes whose pushes may still come
+_REMEMBERED: Final = 1000  # changes kept, since their pushes may still come
 _BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)  # s
 
 
 class PushTelemetry:
-    """Observes the control plane of this process, from its creation to ``remove``."""
+    """Observes the control plane of this process, from construction to ``remove``."""
 
     def __init__(self, tracer_provider: trace.TracerProvider, meter_provider: MeterProvider) -> None:
-        """Observe from now on."""
+        """Start observing."""
         self._tracer = tracer_provider.get_tracer(names.SCOPE)
         self._changes: OrderedDict[int, trace.Span] = OrderedDict()  # by version
         meter = meter_provider.get_meter(names.SCOPE)
@@ -46,14 +46,16 @@ class PushTelemetry:
         self._ack_duration = meter.create_histogram(
             names.METRIC_PUSH_ACK_DURATION,
             unit="s",
-            description="Time from a version's being sent to the client's ACK",
+            description="Time from sending a version to the client's ACK",
             explicit_bucket_boundaries_advisory=_BUCKETS,
         )
         self._nacks = meter.create_counter(
             names.METRIC_PUSH_NACKS, unit="{nack}", description="Versions that a client refused"
         )
         self._endpoints = meter.create_gauge(
-            names.METRIC_PUSH_ENDPOINTS, unit="{endpoint}", description="Endpoints that clients are told"
+            names.METRIC_PUSH_ENDPOINTS,
+            unit="{endpoint}",
+            description="Endpoints in the list that clients are sent",
         )
         self._losses = meter.create_counter(
             names.METRIC_PUSH_SOURCE_LOSSES,
@@ -63,11 +65,11 @@ class PushTelemetry:
         observer.add_observer(self.observe)
 
     def remove(self) -> None:
-        """Observe no more."""
+        """Stop observing."""
         observer.remove_observer(self.observe)
 
     def observe(self, record: Record) -> None:
-        """Write a record down."""
+        """Write one record."""
         match record:
             case EndpointsChanged():
                 self._changed(record)
@@ -117,7 +119,7 @@ class PushTelemetry:
         self._point(attributes, record.at)
 
     def _point(self, attributes: dict[str, AttributeValue], at: int) -> trace.Span:
-        """A root span without duration."""
+        """Return a root span without duration."""
         span = self._tracer.start_span(
             names.SPAN_ENDPOINTS, context=Context(), attributes=attributes, start_time=at
         )
@@ -133,12 +135,12 @@ class PushTelemetry:
             names.PUSH_OUTCOME: outcome.value,
         }
         change = None
-        if sent.kind is Kind.ENDPOINTS:
+        if sent.kind is ResourceType.ENDPOINTS:
             change = self._changes.get(sent.version)
             attributes[names.RESOLVER_ADDRESSES] = sent.addresses
             attributes[names.RESOLVER_ADDED] = sent.added
             attributes[names.RESOLVER_REMOVED] = sent.removed
-        # A client's first list is no part of the change before it, however long ago that was: a link will do.
+        # A client's first list is not part of the change before it, which may be old: link to it instead.
         is_first = sent.added == sent.addresses
         context = Context()
         if change is not None and not is_first:
@@ -156,5 +158,5 @@ class PushTelemetry:
         span.end(at)
 
 
-def _type(kind: Kind) -> str:
+def _type(kind: ResourceType) -> str:
     return kind.name.lower()

@@ -1,158 +1,281 @@
-"""The interceptors of a grpc.aio channel: they come last, so that they run inside upstream's spans."""
+"""Wraps the multi-callables of a ``grpc.aio`` channel, outside all interceptors of the channel.
 
-# ruff: noqa: ANN401  # messages, calls and continuations are of the application's stubs
+It adds no interceptor of its own: only a channel without interceptors returns gRPC's own calls, which cost
+less and can do more (they know the remaining time, and can be written to before they are awaited).
+"""
+
+# ruff: noqa: ANN401, SLF001  # messages and calls are of the application's stubs; see _watch_native
 
 import asyncio
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from typing import Any
+from typing import Any, Final
 
 import grpc
+from grpc import _common
 from grpc.aio import (
-    ClientCallDetails,
-    ClientInterceptor,
-    StreamStreamClientInterceptor,
-    StreamUnaryClientInterceptor,
-    UnaryStreamClientInterceptor,
-    UnaryUnaryClientInterceptor,
+    StreamStreamMultiCallable,
+    StreamUnaryMultiCallable,
+    UnaryStreamMultiCallable,
+    UnaryUnaryMultiCallable,
 )
-from wrapt import BaseObjectProxy
+from opentelemetry.context import attach, detach
 
+from grpc_lb_instrumentor.proxies import Proxy
 from grpc_lb_instrumentor.rpc.client_rpc import ClientChannel, ClientRpc
-from grpc_lb_instrumentor.rpc.metadata import ASK
+from grpc_lb_instrumentor.rpc.metadata import repeatable
 
-# A message, a call and a continuation are whatever the application's stubs make of them.
-_Continuation = Callable[[ClientCallDetails, Any], Awaitable[Any]]
-
-
-def interceptors(channel: ClientChannel) -> list[ClientInterceptor]:
-    """Return one interceptor a call kind: grpc.aio takes each for one kind only."""
-    return [_UnaryUnary(channel), _UnaryStream(channel), _StreamUnary(channel), _StreamStream(channel)]
+_CODES: Final = _common.CYGRPC_STATUS_CODE_TO_STATUS_CODE
+_CANCELLED: Final = grpc.StatusCode.CANCELLED
 
 
-class _Interceptor:
-    """What the four kinds share: the unary answers, and the streams."""
+def multi_callable(kind: str, inner: Any, path: str, channel: ClientChannel) -> Any:
+    """Wrap what ``Channel.unary_unary`` and its like return; ``kind`` is that method's name."""
+    return _KINDS[kind](inner, path, channel)
 
-    def __init__(self, channel: ClientChannel) -> None:
+
+class _MultiCallable:
+    """What the four kinds have in common. ``inner`` is grpc's own."""
+
+    __slots__ = ("_channel", "_inner", "_path")
+
+    stream = ""  # who sends several messages, as in names.STREAM_KIND
+    streams = False  # whether the answers are a stream
+
+    def __init__(self, inner: Any, path: str, channel: ClientChannel) -> None:
+        self._inner = inner
+        self._path = path
         self._channel = channel
 
-    async def _unary(self, continuation: _Continuation, details: ClientCallDetails, request: Any) -> Any:
-        rpc = self._begin(details)
+    def _send(self, request: Any, metadata: Any, given: dict[str, Any]) -> Any:
+        metadata = repeatable(metadata)
+        rpc = self._channel.begin(self._path, metadata, self.stream)
         if rpc is None:
-            return await continuation(details, request)
-        call = await continuation(_asking(details), request)
-        if rpc.span is None:
-            # Nobody waits for the RPC's end in here, and the application may do what it likes meanwhile.
-            call.add_done_callback(_Ending(rpc, with_code=False))
-            return call
-        # Upstream waits for the end as well, and loses both the span and the RPC when it is cancelled.
+            return self._inner(request, metadata=metadata, **given)
+        rpc.asked(request)
+        # The application's interceptors and iterators run in the task that gRPC starts here, within the span.
+        token = attach(rpc.context)
         try:
-            code = await call.code()
-            trailing = await call.trailing_metadata()
-            # Of a good unary answer the trailing metadata tell all; an error may have come without any.
-            initial = None if code is grpc.StatusCode.OK else await call.initial_metadata()
-        except asyncio.CancelledError:
-            _cancel(call, rpc)
+            call = self._inner(request, metadata=rpc.metadata(metadata), **given)
+        except BaseException as error:
+            rpc.failed(error)
             raise
-        rpc.end(code, trailing, initial)
-        return call
-
-    async def _stream(self, continuation: _Continuation, details: ClientCallDetails, request: Any) -> Any:
-        rpc = self._begin(details)
-        if rpc is None:
-            return await continuation(details, request)
-        call = await continuation(_asking(details), request)
-        rpc.suppose_cancelled()
-        call.add_done_callback(_Ending(rpc, with_code=True))
-        return call if rpc.span is None else _StreamCall(call, rpc)
-
-    def _begin(self, details: ClientCallDetails) -> ClientRpc | None:
-        method: Any = details.method  # bytes in fact, whatever its type says (grpc/grpc#31092)
-        path = method.decode() if isinstance(method, bytes) else method
-        return self._channel.begin(path, details.metadata)
+        finally:
+            detach(token)
+        if hasattr(call, "_cython_call"):
+            _watch_native(call, rpc, streams=self.streams)
+            return call
+        call.add_done_callback(_Ended(rpc, hooked=not self.streams))
+        call._interceptors_task.add_done_callback(_Intercepted(rpc))
+        return _InterceptedStream(call, rpc) if self.streams else call
 
 
-class _UnaryUnary(_Interceptor, UnaryUnaryClientInterceptor):
-    async def intercept_unary_unary(
-        self, continuation: _Continuation, client_call_details: ClientCallDetails, request: Any
+class _UnaryUnary(_MultiCallable, UnaryUnaryMultiCallable):  # type: ignore[type-arg]  # not generic at run time
+    def __call__(
+        self,
+        request: Any,
+        *,
+        timeout: float | None = None,
+        metadata: Any = None,
+        credentials: Any = None,
+        wait_for_ready: bool | None = None,
+        compression: Any = None,
     ) -> Any:
-        return await self._unary(continuation, client_call_details, request)
+        return self._send(request, metadata, _given(timeout, credentials, wait_for_ready, compression))
 
 
-class _UnaryStream(_Interceptor, UnaryStreamClientInterceptor):
-    async def intercept_unary_stream(
-        self, continuation: _Continuation, client_call_details: ClientCallDetails, request: Any
+class _UnaryStream(_MultiCallable, UnaryStreamMultiCallable):  # type: ignore[type-arg]  # the same
+    stream = "server"
+    streams = True
+
+    def __call__(
+        self,
+        request: Any,
+        *,
+        timeout: float | None = None,
+        metadata: Any = None,
+        credentials: Any = None,
+        wait_for_ready: bool | None = None,
+        compression: Any = None,
     ) -> Any:
-        return await self._stream(continuation, client_call_details, request)
+        return self._send(request, metadata, _given(timeout, credentials, wait_for_ready, compression))
 
 
-class _StreamUnary(_Interceptor, StreamUnaryClientInterceptor):
-    async def intercept_stream_unary(
-        self, continuation: _Continuation, client_call_details: ClientCallDetails, request_iterator: Any
+class _StreamUnary(_MultiCallable, StreamUnaryMultiCallable):  # type: ignore[type-arg]  # the same
+    stream = "client"
+
+    def __call__(
+        self,
+        request_iterator: Any = None,
+        timeout: float | None = None,
+        metadata: Any = None,
+        credentials: Any = None,
+        wait_for_ready: bool | None = None,
+        compression: Any = None,
     ) -> Any:
-        return await self._unary(continuation, client_call_details, request_iterator)
+        given = _given(timeout, credentials, wait_for_ready, compression)
+        return self._send(request_iterator, metadata, given)
 
 
-class _StreamStream(_Interceptor, StreamStreamClientInterceptor):
-    async def intercept_stream_stream(
-        self, continuation: _Continuation, client_call_details: ClientCallDetails, request_iterator: Any
+class _StreamStream(_MultiCallable, StreamStreamMultiCallable):  # type: ignore[type-arg]  # the same
+    stream = "bidi"
+    streams = True
+
+    def __call__(
+        self,
+        request_iterator: Any = None,
+        timeout: float | None = None,
+        metadata: Any = None,
+        credentials: Any = None,
+        wait_for_ready: bool | None = None,
+        compression: Any = None,
     ) -> Any:
-        return await self._stream(continuation, client_call_details, request_iterator)
+        given = _given(timeout, credentials, wait_for_ready, compression)
+        return self._send(request_iterator, metadata, given)
 
 
-class _Ending:
-    """A done callback: writes down what a finished call ended with."""
+_KINDS: dict[str, type[_MultiCallable]] = {
+    "unary_unary": _UnaryUnary,
+    "unary_stream": _UnaryStream,
+    "stream_unary": _StreamUnary,
+    "stream_stream": _StreamStream,
+}
 
-    __slots__ = ("_rpc", "_with_code")
 
-    def __init__(self, rpc: ClientRpc, *, with_code: bool) -> None:
+def _given(timeout: Any, credentials: Any, wait_for_ready: Any, compression: Any) -> dict[str, Any]:
+    return {
+        "timeout": timeout,
+        "credentials": credentials,
+        "wait_for_ready": wait_for_ready,
+        "compression": compression,
+    }
+
+
+# --- gRPC's own calls ---
+
+
+def _watch_native(call: Any, rpc: ClientRpc, *, streams: bool) -> None:
+    """Record a call's messages and its end; the call itself is not changed."""
+    core = call._cython_call
+    if streams:
+        call._response_deserializer = _Received(core, call._response_deserializer, rpc)
+    core.add_done_callback(_NativeEnd(call, rpc, hooked=not streams))
+
+
+class _Received:
+    """A deserialiser that notes each message: gRPC calls it for each one."""
+
+    __slots__ = ("_core", "_inner", "_rpc")
+
+    def __init__(self, core: Any, inner: Callable[[bytes], Any] | None, rpc: ClientRpc) -> None:
+        self._core = core
+        self._inner = inner
         self._rpc = rpc
-        self._with_code = with_code
+
+    def __call__(self, raw: bytes) -> Any:
+        self._rpc.heard(self._core._initial_metadata)
+        message = raw if self._inner is None else self._inner(raw)
+        self._rpc.answered(message)
+        return message
+
+
+class _NativeEnd:
+    """Called when a call has ended. It does not keep the call alive: grpc cancels a call that is dropped."""
+
+    __slots__ = ("_call", "_hooked", "_rpc")
+
+    def __init__(self, call: Any, rpc: ClientRpc, *, hooked: bool) -> None:
+        self._call = weakref.ref(call)
+        self._rpc = rpc
+        self._hooked = hooked
+
+    def __call__(self) -> None:
+        call = self._call()
+        if call is None:  # garbage-collected, with everything that referred to it
+            self._rpc.end(_CANCELLED)
+            return
+        core = call._cython_call
+        status = core._status
+        if self._hooked:
+            self._rpc.answered(status.details())
+        # A good unary answer has all it needs in its trailing metadata; an error may have none.
+        initial = core._initial_metadata
+        self._rpc.end(_CODES[status.code()], status.trailing_metadata(), initial, status.details())
+
+
+# --- calls through interceptors of the application ---
+
+
+class _Ended:
+    """A done callback: records how a call ended."""
+
+    __slots__ = ("_hooked", "_rpc")
+
+    def __init__(self, rpc: ClientRpc, *, hooked: bool) -> None:
+        self._rpc = rpc
+        self._hooked = hooked
 
     def __call__(self, call: Any) -> None:
-        self._rpc.end(
-            _settled(call.code()),
-            _settled(call.trailing_metadata()),
-            _settled(call.initial_metadata()),
-            with_code=self._with_code,
-        )
+        task = call._interceptors_task
+        if not task.cancelled() and task.exception() is not None and not _is_rpc_error(task.exception()):
+            return  # an interceptor failed: gRPC has no code for that
+        details = _settled(call.details())
+        if self._hooked:
+            self._rpc.answered(details)
+        trailing, initial = _settled(call.trailing_metadata()), _settled(call.initial_metadata())
+        self._rpc.end(_settled(call.code()), trailing, initial, details)
 
 
-class _StreamCall(BaseObjectProxy[Any]):
-    """A call with a stream of answers: sees the first of them, and whether anybody ever asks for one.
+class _Intercepted:
+    """A done callback of the task that runs the interceptors, which may fail or make an answer themselves."""
 
-    Upstream's span ends in a generator that iterates over this. Where nobody starts that generator it
-    never ends, and so it is ended here when the call is dropped.
-    """
+    __slots__ = ("_rpc",)
+
+    def __init__(self, rpc: ClientRpc) -> None:
+        self._rpc = rpc
+
+    def __call__(self, task: "asyncio.Task[Any]") -> None:
+        if task.cancelled():
+            self._rpc.end(_CANCELLED)
+            return
+        error = task.exception()
+        if error is not None and not _is_rpc_error(error):
+            self._rpc.failed(error)
+        elif error is None and not hasattr(task.result(), "_cython_call"):
+            # An interceptor made this call; such calls may never run done callbacks.
+            call = task.result()
+            if call.done():
+                self._rpc.end(_settled(call.code()))
+
+
+def _is_rpc_error(error: BaseException | None) -> bool:
+    return isinstance(error, grpc.aio.AioRpcError)
+
+
+class _InterceptedStream(Proxy):
+    """A call whose answers are a stream: notes each of them."""
 
     def __init__(self, call: Any, rpc: ClientRpc) -> None:
         super().__init__(call)
         self._self_rpc = rpc
-        self._self_read = False
 
     def __aiter__(self) -> AsyncIterator[Any]:
-        self._self_read = True
         return _Messages(self.__wrapped__, self._self_rpc)
 
     async def read(self) -> Any:
-        self._self_read = True
         message = await self.__wrapped__.read()
-        if message is not grpc.aio.EOF and not self._self_rpc.ended:
-            self._self_rpc.heard(await self.__wrapped__.initial_metadata())
+        if message is not grpc.aio.EOF:
+            await _heard(self.__wrapped__, self._self_rpc, message)
         return message
-
-    def __del__(self) -> None:
-        if not self._self_read:
-            self.__wrapped__.cancel()  # as grpc.aio does; its callback writes the end down
-            self._self_rpc.close_span()
 
 
 class _Messages:
-    """The answers of a stream; after the first, the call's own iterator is all there is to it."""
+    """The answers of a stream."""
 
     __slots__ = ("_call", "_iterator", "_rpc")
 
     def __init__(self, call: Any, rpc: ClientRpc) -> None:
-        self._call: Any = call
+        self._call = call
         self._iterator: AsyncIterator[Any] = call.__aiter__()
         self._rpc = rpc
 
@@ -160,39 +283,21 @@ class _Messages:
         return self
 
     def __anext__(self) -> Awaitable[Any]:
-        return self._iterator.__anext__() if self._call is None else self._first()
+        return self._next()
 
-    async def _first(self) -> Any:
-        call, self._call = self._call, None
+    async def _next(self) -> Any:
         message = await self._iterator.__anext__()
-        if not self._rpc.ended:
-            self._rpc.heard(await call.initial_metadata())
+        await _heard(self._call, self._rpc, message)
         return message
 
 
-def _asking(details: ClientCallDetails) -> ClientCallDetails:
-    """Return the same call, asking for the pod's name; the application's own metadata are not touched."""
-    metadata: Any = (ASK,) if details.metadata is None else (*details.metadata, ASK)
-    return ClientCallDetails(
-        details.method, details.timeout, metadata, details.credentials, details.wait_for_ready
-    )
-
-
-def _cancel(call: Any, rpc: ClientRpc) -> None:
-    """End an RPC whose application was told that it is cancelled, even if an answer has just come."""
-    answered = call.done()
-    call.cancel()
-    rpc.end(
-        grpc.StatusCode.CANCELLED,
-        _settled(call.trailing_metadata()) if answered else None,
-        _settled(call.initial_metadata()) if answered else None,
-        with_code=True,
-    )
-    rpc.close_span()
+async def _heard(call: Any, rpc: ClientRpc, message: Any) -> None:
+    rpc.heard(await call.initial_metadata())
+    rpc.answered(message)
 
 
 def _settled(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    """Return what a coroutine of a finished call gives: it does not wait any more."""
+    """Return the result of a coroutine of a finished call, which does not wait any more."""
     try:
         coroutine.send(None)
     except StopIteration as result:

@@ -11,7 +11,7 @@ from opentelemetry.util.types import AttributeValue
 from grpc_lb_instrumentor import names
 from grpc_lb_instrumentor.rpc.points import Point
 
-_CACHED_SETS: Final = 4096  # pods come and go: the cache is emptied when so many attribute sets were seen
+_CACHED_SETS: Final = 4096  # pods come and go: the cache is emptied when it has so many attribute sets
 
 CLIENT_ERRORS: Final = frozenset(grpc.StatusCode) - {grpc.StatusCode.OK}
 SERVER_ERRORS: Final = frozenset(
@@ -24,16 +24,24 @@ SERVER_ERRORS: Final = frozenset(
         grpc.StatusCode.DATA_LOSS,
     }
 )
-"""The codes that are a server's fault; the others are its client's (semantic conventions for gRPC)."""
+"""The codes that are a server's fault; others are its client's (semantic conventions for gRPC)."""
 
 
 class Durations:
     """One of the two histograms, in seconds."""
 
-    __slots__ = ("_errors", "_histogram", "_points")
+    __slots__ = ("_errors", "_histogram", "_old", "_points")
 
-    def __init__(self, meter: Meter, name: str, errors: frozenset[grpc.StatusCode]) -> None:
-        """Create the histogram ``name``; codes in ``errors`` get an ``error.type``."""
+    def __init__(
+        self, meter: Meter, name: str, errors: frozenset[grpc.StatusCode], old: str | None = None
+    ) -> None:
+        """Create the histogram ``name``; codes in ``errors`` get an ``error.type``.
+
+        ``old`` names a second histogram, in milliseconds, which follows the deprecated conventions.
+        """
+        self._old = (
+            None if old is None else meter.create_histogram(old, unit="ms", description="Duration of RPCs")
+        )
         self._histogram = meter.create_histogram(
             name,
             unit="s",
@@ -41,7 +49,7 @@ class Durations:
             explicit_bucket_boundaries_advisory=names.DURATION_BUCKETS,
         )
         self._errors = errors
-        # By the code's id: an enumeration's members are hashed in Python, at some cost, and never go away.
+        # By the code's id: hashing an enumeration's member runs Python code, and members are never deleted.
         self._points: dict[tuple[str, int, str | None], Point] = {}
 
     def record(
@@ -52,7 +60,7 @@ class Durations:
         pod: str | None,
         context: Context | None = None,
     ) -> None:
-        """Record one RPC of ``path``, "/pkg.Service/Method"; ``context`` is its span's, None: the current."""
+        """Record one RPC of ``path``, "/pkg.Service/Method"; ``context`` has its span (None: the current)."""
         key = (path, id(code), pod)
         point = self._points.get(key)
         if point is None:
@@ -60,6 +68,8 @@ class Durations:
                 self._points.clear()
             point = self._points[key] = Point(self._histogram, self._describe(path, code, pod))
         point.record(seconds, context)
+        if self._old is not None:
+            self._old.record(seconds * 1000, _describe_as_before(path, code), context)
 
     def _describe(self, path: str, code: grpc.StatusCode, pod: str | None) -> Mapping[str, AttributeValue]:
         attributes: dict[str, AttributeValue] = {
@@ -72,3 +82,13 @@ class Durations:
         if pod is not None:
             attributes[names.SERVER_POD] = pod
         return attributes
+
+
+def _describe_as_before(path: str, code: grpc.StatusCode) -> Mapping[str, AttributeValue]:
+    service, _, method = path.lstrip("/").partition("/")
+    return {
+        names.RPC_SYSTEM: "grpc",
+        names.RPC_SERVICE: service,
+        names.RPC_METHOD: method,
+        names.RPC_GRPC_STATUS_CODE: code.value[0],
+    }

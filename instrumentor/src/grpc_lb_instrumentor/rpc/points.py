@@ -1,9 +1,9 @@
-"""Recording into the points of a histogram directly, once the SDK has made them.
+"""Records into the points of a histogram directly, once the SDK has made them.
 
-``Histogram.record`` cleans, copies, sorts and hashes all attributes each time, which would be the largest
-part of what this package costs an RPC. Here the SDK does so for the first record of an attribute set; the
-following ones go straight to the aggregations that it made for that set. Those are no public API: where
-anything is not as it is known to be, all records take the public way.
+``Histogram.record`` cleans, copies, sorts and hashes all attributes each time, which would be most of what
+this package costs an RPC. Here the SDK does so for the first record of an attribute set; later records go
+straight to the aggregations that it made for the set. These are not public API: if anything is not as
+expected, all records use the public method.
 """
 
 # ruff: noqa: SLF001  # see above
@@ -24,35 +24,37 @@ from grpc_lb_instrumentor import names
 _logger = logging.getLogger(__name__)
 
 _EXEMPLARS_APART: Final = 100_000_000
-"""Nanoseconds after an exemplar in which no other one is offered for the same bucket. The SDK keeps the last
-one of a bucket and collection: this is nearly the last, and for a slow RPC, alone in its bucket, the same."""
+"""Nanoseconds after an exemplar before another one is offered for the same bucket. The SDK keeps the last of
+a bucket and collection. This keeps nearly the last; for a slow RPC, alone in its bucket, exactly it.
+"""
 
 Attributes = Mapping[str, AttributeValue]
 
 
 class Point:
-    """What a histogram holds of one attribute set."""
+    """What a histogram holds for one attribute set."""
 
     __slots__ = ("_aggregate", "_attributes", "_consumer", "_histogram", "_offered", "_storages")
 
     def __init__(self, histogram: Histogram, attributes: Attributes) -> None:
-        """Describe the point; the values of ``attributes`` are valid, and never change."""
+        """Make a point. The values of ``attributes`` are valid and never change."""
         self._histogram: Any = histogram
         self._attributes = attributes
-        # Not an SDK's histogram, such as the API's before there is a provider: None.
+        # None if the histogram is not the SDK's, such as the API's before there is a provider.
         self._consumer: Any = getattr(histogram, "_measurement_consumer", None)
-        self._storages: Any = None  # the readers' storages that were looked into
-        self._aggregate: tuple[Callable[[Any, bool], None], ...] = ()  # one a reader and view, or none at all
-        self._offered = [0] * (len(names.DURATION_BUCKETS) + 1)  # when each bucket was offered an exemplar
+        self._storages: Any = None  # the readers' storages that ``_aggregate`` is from
+        self._aggregate: tuple[Callable[[Any, bool], None], ...] = ()  # one for each reader and view; or none
+        # when an exemplar was last offered to each bucket
+        self._offered = [0] * (len(names.DURATION_BUCKETS) + 1)
 
     def record(self, value: float, context: Context | None) -> None:
-        """Record ``value``, finite and not negative; ``context`` has its span, None: the current one."""
+        """Record ``value``, finite and not negative; ``context`` has its span (None: the current one)."""
         consumer = self._consumer
         if consumer is None:
             self._histogram.record(value, self._attributes, context)
             return
         try:
-            # The mapping is replaced, and never changed, when readers come and go.
+            # The SDK replaces this mapping, and never changes it, when readers come and go.
             if self._aggregate and consumer._reader_storages is self._storages:
                 if self._histogram._is_enabled():
                     self._record_directly(value, context)
@@ -85,7 +87,7 @@ class Point:
 @cache
 def _warn_once(error: str, message: str) -> None:
     _logger.warning(
-        "the OpenTelemetry SDK is not as expected, recording durations costs more: %s: %s", error, message
+        "the OpenTelemetry SDK is not as expected, so recording durations costs more: %s: %s", error, message
     )
 
 
@@ -104,18 +106,22 @@ class _Measurement:
 def _aggregations(
     storages: Mapping[Any, Any], histogram: Histogram, attributes: Attributes
 ) -> tuple[Callable[[Any, bool], None], ...]:
-    """Return what the SDK aggregates these attributes with; nothing unless all of it can be kept hold of."""
-    from opentelemetry.sdk.metrics._internal._view_instrument_match import (  # noqa: PLC0415  # it may be missing
-        _hash_attributes,
-    )
+    """Return the SDK's aggregations of these attributes; empty unless all of them can be kept."""
+    try:
+        from opentelemetry.sdk.metrics._internal._view_instrument_match import (  # noqa: PLC0415  # see below
+            _hash_attributes,
+        )
+    except ImportError:  # an SDK before 1.45, which stores its aggregations differently
+        return ()
 
     key = _hash_attributes(attributes)
-    found = []
+    aggregations = []
     for storage in storages.values():
         for match in storage._instrument_view_instrument_matches[histogram]:
             aggregation = match._attributes_aggregation.get(key)  # None: beyond the limit of attribute sets
-            # Delta: made anew after each collection. Attribute keys: a view that keeps some of them only.
+            # Delta aggregations are made anew after each collection, and a view may keep only some
+            # attributes.
             if aggregation is None or match._reset_on_collect or match._view._attribute_keys is not None:
                 return ()
-            found.append(aggregation.aggregate)
-    return tuple(found)
+            aggregations.append(aggregation.aggregate)
+    return tuple(aggregations)

@@ -1,26 +1,32 @@
-"""The multi-callables of a synchronous channel, inside whatever interceptors the channel has."""
+"""Wraps the multi-callables of a synchronous channel, inside all interceptors of the channel.
 
-# ruff: noqa: ANN401  # messages and calls are of the application's stubs
+They return gRPC's own calls. A stream's class is replaced by a subclass that sees each message. How an RPC
+ended is read from the state that gRPC keeps of it.
+"""
 
+# ruff: noqa: ANN401, SLF001  # messages and calls are of the application's stubs; see above
+
+import sys
 import threading
-import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import cache
 from typing import Any, NamedTuple
 
 import grpc
-from wrapt import BaseObjectProxy
 
 from grpc_lb_instrumentor.rpc.client_rpc import ClientChannel, ClientRpc
-from grpc_lb_instrumentor.rpc.metadata import ASK
+from grpc_lb_instrumentor.rpc.metadata import Pairs, repeatable
+
+_CANCELLED = grpc.StatusCode.CANCELLED
 
 
 def multi_callable(kind: str, inner: Any, path: str, channel: ClientChannel) -> Any:
     """Wrap what ``Channel.unary_unary`` and its like return; ``kind`` is that method's name."""
-    return inner if channel.excludes(path) else _KINDS[kind](inner, path, channel)
+    return _KINDS[kind](inner, path, channel)
 
 
 class _Arguments(NamedTuple):
-    """What all multi-callables of grpc take, in their order."""
+    """The arguments of all multi-callables of grpc, in their order."""
 
     request: Any  # or an iterator of requests
     timeout: float | None = None
@@ -29,88 +35,118 @@ class _Arguments(NamedTuple):
     wait_for_ready: bool | None = None
     compression: grpc.Compression | None = None
 
-    def asking(self) -> "_Arguments":
-        """Return the same, asking for the pod's name."""
-        metadata = (ASK,) if self.metadata is None else (*self.metadata, ASK)
+    def sending(self, metadata: Pairs) -> "_Arguments":
+        """Return the same arguments with these metadata."""
         return _Arguments(
             self.request, self.timeout, metadata, self.credentials, self.wait_for_ready, self.compression
         )
 
 
 class _MultiCallable:
-    """What the four kinds share; ``inner`` is grpc's own."""
+    """What the four kinds have in common. ``inner`` is grpc's own."""
 
     __slots__ = ("_channel", "_inner", "_path")
+
+    stream = ""  # who sends several messages, as in names.STREAM_KIND
 
     def __init__(self, inner: Any, path: str, channel: ClientChannel) -> None:
         self._inner = inner
         self._path = path
         self._channel = channel
 
-    def _blocking(self, given: _Arguments) -> tuple[Any, Any]:
-        rpc = self._channel.begin(self._path, given.metadata)
+    def _begin(self, request: Any, args: Any, kwargs: Any) -> tuple[_Arguments, ClientRpc | None]:
+        given = _Arguments(request, *args, **kwargs)
+        metadata = repeatable(given.metadata)
+        rpc = self._channel.begin(self._path, metadata, self.stream)
+        if rpc is None:
+            return given, None
+        rpc.asked(request)
+        return given.sending(rpc.metadata(metadata)), rpc
+
+    def _blocking(self, request: Any, args: Any, kwargs: Any) -> tuple[Any, Any]:
+        given, rpc = self._begin(request, args, kwargs)
         if rpc is None:
             result: tuple[Any, Any] = self._inner.with_call(*given)
             return result
         try:
-            response, call = self._inner.with_call(*given.asking())
+            response, call = self._inner.with_call(*given)
         except grpc.RpcError as raised:
-            error: Any = raised  # a Call as well, which its type does not say
-            rpc.end(error.code(), error.trailing_metadata(), error.initial_metadata())
+            error: Any = raised  # also a Call, although its type does not say so
+            rpc.end(
+                error.code(), error.trailing_metadata(), error.initial_metadata(), error.details(), raised
+            )
             raise
-        except Exception:  # the channel is closed, or the like: nothing was sent
+        except Exception as error:  # nothing was sent, for example because the channel is closed
+            rpc.failed(error)
             raise
-        except BaseException:  # KeyboardInterrupt and the like: grpc drops the call, which cancels it
-            rpc.end(grpc.StatusCode.CANCELLED, with_code=True)
+        except BaseException:  # for example KeyboardInterrupt: grpc drops the call, which cancels it
+            rpc.end(_CANCELLED)
             raise
+        rpc.answered(response)
         rpc.end(grpc.StatusCode.OK, call.trailing_metadata())
         return response, call
 
-    def _future(self, given: _Arguments) -> Any:
-        rpc = self._channel.begin(self._path, given.metadata)
-        if rpc is None:
-            return self._inner.future(*given)
-        return _Call(self._inner.future(*given.asking()), rpc)
+    def _future(self, request: Any, args: Any, kwargs: Any) -> Any:
+        return self._held(self._inner.future, request, args, kwargs)
 
-    def _streaming(self, given: _Arguments) -> Any:
-        rpc = self._channel.begin(self._path, given.metadata)
+    def _streaming(self, request: Any, args: Any, kwargs: Any) -> Any:
+        call = self._held(self._inner, request, args, kwargs)
+        if hasattr(call, "_grpc_lb_ended"):
+            kind: Any = type(call)
+            call.__class__ = _watched(kind)
+        return call
+
+    def _held(self, send: Callable[..., Any], request: Any, args: Any, kwargs: Any) -> Any:
+        given, rpc = self._begin(request, args, kwargs)
         if rpc is None:
-            return self._inner(*given)
-        call = self._inner(*given.asking())
-        rpc.suppose_cancelled()
-        return _StreamCall(call, rpc)
+            return send(*given)
+        try:
+            call = send(*given)
+        except BaseException as error:
+            rpc.failed(error)
+            raise
+        call._grpc_lb_ended = ended = _Ended(call._state, rpc)
+        if not call.add_callback(ended):
+            ended()
+        return call
 
 
 class _UnaryUnary(_MultiCallable, grpc.UnaryUnaryMultiCallable):  # type: ignore[type-arg]  # not generic at run time
     def __call__(self, request: Any, *args: Any, **kwargs: Any) -> Any:
-        return self._blocking(_Arguments(request, *args, **kwargs))[0]
+        return self._blocking(request, args, kwargs)[0]
 
     def with_call(self, request: Any, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
-        return self._blocking(_Arguments(request, *args, **kwargs))
+        return self._blocking(request, args, kwargs)
 
     def future(self, request: Any, *args: Any, **kwargs: Any) -> Any:
-        return self._future(_Arguments(request, *args, **kwargs))
+        return self._future(request, args, kwargs)
 
 
 class _StreamUnary(_MultiCallable, grpc.StreamUnaryMultiCallable):  # type: ignore[type-arg]  # not generic at run time
+    stream = "client"
+
     def __call__(self, request_iterator: Any, *args: Any, **kwargs: Any) -> Any:
-        return self._blocking(_Arguments(request_iterator, *args, **kwargs))[0]
+        return self._blocking(request_iterator, args, kwargs)[0]
 
     def with_call(self, request_iterator: Any, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
-        return self._blocking(_Arguments(request_iterator, *args, **kwargs))
+        return self._blocking(request_iterator, args, kwargs)
 
     def future(self, request_iterator: Any, *args: Any, **kwargs: Any) -> Any:
-        return self._future(_Arguments(request_iterator, *args, **kwargs))
+        return self._future(request_iterator, args, kwargs)
 
 
 class _UnaryStream(_MultiCallable, grpc.UnaryStreamMultiCallable):  # type: ignore[type-arg]  # not generic at run time
+    stream = "server"
+
     def __call__(self, request: Any, *args: Any, **kwargs: Any) -> Any:
-        return self._streaming(_Arguments(request, *args, **kwargs))
+        return self._streaming(request, args, kwargs)
 
 
 class _StreamStream(_MultiCallable, grpc.StreamStreamMultiCallable):  # type: ignore[type-arg]  # not generic at run time
+    stream = "bidi"
+
     def __call__(self, request_iterator: Any, *args: Any, **kwargs: Any) -> Any:
-        return self._streaming(_Arguments(request_iterator, *args, **kwargs))
+        return self._streaming(request_iterator, args, kwargs)
 
 
 _KINDS: dict[str, type[_MultiCallable]] = {
@@ -121,107 +157,57 @@ _KINDS: dict[str, type[_MultiCallable]] = {
 }
 
 
-class _Ending:
-    """The one end of a call that somebody holds, written down by whichever thread sees it first.
+class _Ended:
+    """Records how an RPC ended. It does not keep the call alive: grpc cancels a call that is dropped.
 
-    The others wait for that: the next thing that they do may be to end upstream's span.
+    A thread that reads the end of a stream waits if gRPC's thread is still recording it.
     """
 
-    __slots__ = ("_lock", "rpc")
+    __slots__ = ("_lock", "_state", "rpc")
 
-    def __init__(self, rpc: ClientRpc) -> None:
-        self.rpc = rpc
+    def __init__(self, state: Any, rpc: ClientRpc) -> None:
+        self._state = state
         self._lock = threading.RLock()  # reentrant: the garbage collector may drop the call in here
-
-    def of(self, call: Any) -> None:
-        """Write down how ``call``, which has ended, ended."""
-        with self._lock:
-            if not self.rpc.ended:
-                self.rpc.end(call.code(), call.trailing_metadata(), _received(call), with_code=True)
-
-    def dropped(self) -> None:
-        """Write down that grpc cancelled the call as nobody held it any more."""
-        with self._lock:
-            self.rpc.end(grpc.StatusCode.CANCELLED, with_code=True)
-
-
-class _Watch:
-    """Called when a call has ended. It does not keep the call alive: grpc cancels one that is dropped."""
-
-    __slots__ = ("_call", "_ending")
-
-    def __init__(self, call: Any, ending: _Ending) -> None:
-        self._call = weakref.ref(call)
-        self._ending = ending
+        self.rpc = rpc
 
     def __call__(self) -> None:
-        call = self._call()
-        if call is None:
-            self._ending.dropped()
-        else:
-            self._ending.of(call)
+        state = self._state
+        code = state.code
+        if code is None:  # dropped by a reader that alone knew of its end
+            code = _CANCELLED
+        details = state.details
+        if isinstance(details, bytes):
+            details = details.decode(errors="replace")
+        # When Python ends, gRPC's thread stops wherever it is, perhaps in here: nobody would release the
+        # lock.
+        if self._lock.acquire(blocking=not sys.is_finalizing()):
+            try:
+                self.rpc.end(code, state.trailing_metadata, state.initial_metadata, details)
+            finally:
+                self._lock.release()
+
+    def heard(self, message: Any) -> None:
+        """Note a message of a stream."""
+        self.rpc.heard(self._state.initial_metadata)
+        self.rpc.answered(message)
 
 
-class _Call(BaseObjectProxy[Any]):
-    """A call that somebody holds: a future, or the base of a stream.
+@cache
+def _watched(kind: type[Any]) -> type[Any]:
+    """Return a subclass of gRPC's class of streams, by that class's name, which notes each message read."""
 
-    The end is written down before any done callback runs: one of them is upstream's, and ends the span.
-    """
-
-    def __init__(self, call: Any, rpc: ClientRpc) -> None:
-        super().__init__(call)
-        self._self_ending = _Ending(rpc)
-        watch = _Watch(call, self._self_ending)
-        if not call.add_callback(watch):
-            watch()
-
-    def add_done_callback(self, fn: Callable[[Any], None]) -> None:
-        def ended(call: Any) -> None:
-            self._self_ending.of(call)
-            fn(self)
-
-        self.__wrapped__.add_done_callback(ended)
-
-    def __del__(self) -> None:
-        if self.__wrapped__.done():
-            self._self_ending.of(self.__wrapped__)
-
-
-class _StreamCall(_Call):
-    """A call with a stream of answers: sees the first of them, and the end."""
-
-    def __init__(self, call: Any, rpc: ClientRpc) -> None:
-        super().__init__(call, rpc)
-        self._self_heard = False
-
-    def __iter__(self) -> Iterator[Any]:
-        return self
-
-    def __next__(self) -> Any:
+    def _next(self: Any) -> Any:
+        ended: _Ended = self._grpc_lb_ended
         try:
-            message = next(self.__wrapped__)
+            message = kind._next(self)
         except (StopIteration, grpc.RpcError):
-            self._self_ending.of(self.__wrapped__)
+            ended()
             raise
-        if not self._self_heard:
-            self._self_heard = True
-            rpc: ClientRpc = self._self_ending.rpc
-            if not rpc.ended:
-                rpc.heard(self.__wrapped__.initial_metadata())
+        ended.heard(message)
         return message
 
-    next = __next__
+    def __del__(self: Any) -> None:  # noqa: N807  # Python's
+        kind.__del__(self)
+        self._grpc_lb_ended()
 
-    def close(self) -> None:
-        """Cancel: upstream's generator is closed, as nobody wants the rest of the stream."""
-        self.__wrapped__.cancel()
-        self._self_ending.of(self.__wrapped__)
-
-
-def _received(call: Any) -> Any:
-    """Return the initial metadata that a call received so far.
-
-    ``call.initial_metadata()`` waits for them, and gRPC's thread, in which callbacks run, may have yet to
-    take them in: it would wait for itself. There is no public way to ask without waiting.
-    """
-    return getattr(getattr(call, "_state", None), "initial_metadata", None)
+    return type(kind.__name__, (kind,), {"_next": _next, "__del__": __del__, "__module__": kind.__module__})

@@ -1,1 +1,1 @@
-"""The server's side: telling the pod's name, the durations, and how busy the server is."""
+"""The server's side: the pod's name, the durations, and how busy the server is."""

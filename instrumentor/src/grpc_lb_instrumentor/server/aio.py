@@ -1,43 +1,50 @@
-"""The interceptor of a grpc.aio server, right inside upstream's."""
+"""The interceptor of a grpc.aio server."""
 
 # ruff: noqa: ANN401  # messages and contexts are of the application's servicers
 
 import asyncio
-import functools
 import inspect
-import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+from contextvars import ContextVar
 from typing import Any, Final
 
 import grpc
-from grpc.aio import ServerInterceptor
-from wrapt import BaseObjectProxy
+from grpc.aio import AbortError, ServerInterceptor
 
+from grpc_lb_instrumentor.proxies import Proxy
 from grpc_lb_instrumentor.rpc.metadata import merged
-from grpc_lb_instrumentor.server.handlers import Handlers, Wrap
-from grpc_lb_instrumentor.server.late import LateWarning
-from grpc_lb_instrumentor.server.reminder import LoopReminder
+from grpc_lb_instrumentor.rpc.shapes import Shape
+from grpc_lb_instrumentor.server import sync
+from grpc_lb_instrumentor.server.handlers import Handlers, Kind
 from grpc_lb_instrumentor.server.telemetry import (
+    Method,
     ServerRpc,
     ServerTelemetry,
-    early_after,
     failure_code,
     status_code,
     stopped_code,
 )
 
-_logger = logging.getLogger(__name__)
-
 _OK: Final = grpc.StatusCode.OK
+
+_metadata: ContextVar[Any] = ContextVar("grpc_lb_metadata")
+"""The request metadata, passed from the interceptor to the handler in one task; a context copies them.
+"""
+
+
+def request_metadata() -> Any:
+    """Return the metadata of the RPC that this task handles; none if no interceptor of ours saw it."""
+    return _metadata.get(())
 
 
 class AioServerInterceptor(ServerInterceptor):
-    """Wraps the handlers of a server; synchronous handlers of an aio server are left alone."""
+    """Wraps the handlers of a server."""
 
-    def __init__(self, telemetry: ServerTelemetry) -> None:
-        """Write to ``telemetry``."""
-        reminder = LoopReminder()
-        self._handlers = Handlers(telemetry, unary=_unary(reminder), streaming=_streaming(reminder))
+    def __init__(self, telemetry: ServerTelemetry, shape: Shape) -> None:
+        """Report to ``telemetry``, with spans of this shape."""
+        self._telemetry = telemetry
+        self._handlers = Handlers(telemetry, shape, unary=_unary, streaming=_streaming)
 
     async def intercept_service(
         self,
@@ -45,167 +52,133 @@ class AioServerInterceptor(ServerInterceptor):
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Any:
         """Return the RPC's handler, wrapped."""
-        return self._handlers.wrapped(handler_call_details, await continuation(handler_call_details))
+        handler = await continuation(handler_call_details)
+        _metadata.set(handler_call_details.invocation_metadata)
+        return self._handlers.wrapped(handler_call_details, handler)
 
 
-def _unary(reminder: LoopReminder) -> Wrap:
-    def wrap(
-        telemetry: ServerTelemetry, path: str, behavior: Callable[..., Any], asked: bool
-    ) -> Callable[..., Any] | None:
-        if not inspect.iscoroutinefunction(behavior):
-            return None
-
-        async def unary(request: Any, context: Any) -> Any:
-            rpc = ServerRpc(telemetry, path, streaming=False)
-            told = _Context(context, telemetry, reminder) if asked else None
-            code, failed = _OK, True
-            try:
-                response = await behavior(request, context if told is None else told)
-                if told is not None and told.grpc_lb_sends():
-                    await told.grpc_lb_settle()
-                code, failed = status_code(context.code(), _OK), False
-            except asyncio.CancelledError:
-                code = stopped_code(context.time_remaining())
-                raise
-            except BaseException:
-                await _settled(told)
-                code = failure_code(context.code())
-                raise
-            else:
-                return response
-            finally:
-                if told is not None:
-                    told.grpc_lb_close()
-                rpc.end(code, with_code=failed)
-
-        return unary
-
-    return wrap
+def _began(method: Method, context: Any) -> ServerRpc:
+    rpc = ServerRpc(method, request_metadata(), context.peer())
+    rpc.enter()  # for the rest of the RPC's own task
+    return rpc
 
 
-def _streaming(reminder: LoopReminder) -> Wrap:
-    def wrap(
-        telemetry: ServerTelemetry, path: str, behavior: Callable[..., Any], asked: bool
-    ) -> Callable[..., Any] | None:
-        if inspect.iscoroutinefunction(behavior):
-            generate: Callable[..., Any] = functools.partial(_written, behavior)
-        elif inspect.isasyncgenfunction(behavior):
-            generate = behavior
-        else:
-            return None
+def _unary(method: Method, kind: Kind, asked: bool) -> Kind:
+    behavior, deserialize, serialize = kind
+    if not inspect.iscoroutinefunction(behavior):
+        return sync.migrated(sync.unary, method, kind, asked)
 
-        async def streaming(request: Any, context: Any) -> AsyncIterator[Any]:
-            rpc = ServerRpc(telemetry, path, streaming=True)
-            told = _Context(context, telemetry, reminder) if asked else None
-            code = grpc.StatusCode.CANCELLED
-            try:
-                async for response in generate(request, context if told is None else told):
-                    if told is not None:
-                        await told.grpc_lb_announce()
-                    yield response
-                await _settled(told)
-                code = status_code(context.code(), _OK)
-            except (asyncio.CancelledError, GeneratorExit):
-                code = stopped_code(context.time_remaining())
-                raise
-            except BaseException:
-                await _settled(told)
-                code = failure_code(context.code())
-                raise
-            finally:
-                if told is not None:
-                    told.grpc_lb_close()
-                rpc.end(code, with_code=True)
+    async def unary(request: Any, context: Any) -> Any:
+        rpc = _began(method, context)
+        wrapped = _Context(context, rpc, asked=True) if asked else context
+        try:
+            if deserialize is not None:
+                request = deserialize(request)
+            response = await behavior(request, wrapped)
+            code = status_code(context.code(), _OK)
+            if serialize is not None and code is _OK:  # grpc sends no message with an error
+                response = serialize(response)
+        except BaseException as error:
+            _failed(rpc, context, error)
+            raise
+        rpc.end(code, context.details())
+        return response
 
-        return streaming
-
-    return wrap
+    return Kind(unary, None, None)
 
 
-async def _settled(told: "_Context | None") -> None:
-    """Wait for what is being sent: grpc.aio would send initial metadata once more with the answer."""
-    if told is not None:
-        await told.grpc_lb_settle()
+def _streaming(method: Method, kind: Kind, asked: bool) -> Kind:
+    behavior, deserialize, serialize = kind
+
+    async def written(request: Any, context: Any) -> None:
+        rpc = _began(method, context)
+        try:
+            if deserialize is not None:
+                request = deserialize(request)
+            await behavior(request, _Context(context, rpc, asked=asked))
+        except BaseException as error:
+            _failed(rpc, context, error)
+            raise
+        rpc.end(status_code(context.code(), _OK), context.details())
+
+    async def yielded(request: Any, context: Any) -> AsyncIterator[Any]:
+        rpc = _began(method, context)
+        # A handler may write messages as well as yield them.
+        wrapped = _Context(context, rpc, asked=asked, serialize=serialize)
+        try:
+            if deserialize is not None:
+                request = deserialize(request)
+            async for response in behavior(request, wrapped):
+                message = response if serialize is None else serialize(response)
+                await wrapped.grpc_lb_announce()
+                yield message
+        except BaseException as error:
+            _failed(rpc, context, error)
+            raise
+        rpc.end(status_code(context.code(), _OK), context.details())
+
+    if inspect.iscoroutinefunction(behavior):
+        return Kind(written, None, serialize)
+    if inspect.isasyncgenfunction(behavior):
+        return Kind(yielded, None, None)
+    return sync.migrated(sync.streaming, method, kind, asked)
 
 
-async def _written(behavior: Callable[..., Any], request: Any, context: Any) -> AsyncIterator[Any]:
-    """Run a handler that calls ``context.write`` as one that yields: upstream takes no other."""
-    await behavior(request, context)
-    return
-    yield  # makes this a generator
+def _failed(rpc: ServerRpc, context: Any, error: BaseException) -> None:
+    if isinstance(error, asyncio.CancelledError | GeneratorExit):
+        rpc.end(stopped_code(context.time_remaining()))
+    else:
+        rpc.end(
+            failure_code(context.code()), context.details(), None if isinstance(error, AbortError) else error
+        )
 
 
-class _Context(BaseObjectProxy[Any]):
-    """A servicer context whose metadata tell the pod's name as well as what the application sets."""
+class _Context(Proxy):
+    """A servicer context that adds the pod's name to the metadata that the application sets.
 
-    _self_initial = False  # initial metadata were sent, or are being sent
-    _self_ours = False  # they were ours alone, ahead of the answer
-    _self_sending: asyncio.Task[None] | None = None
+    It sends nothing before the application does, or the RPC ends. Early initial metadata would commit the
+    call, so that gRPC does not retry it, and would come before the application's own.
+    """
 
-    def __init__(self, context: Any, telemetry: ServerTelemetry, reminder: LoopReminder) -> None:
+    def __init__(self, context: Any, rpc: ServerRpc, *, asked: bool, serialize: Any = None) -> None:
         super().__init__(context)
-        self._self_extra = telemetry.pairs
-        context.set_trailing_metadata(telemetry.pairs)
-        self._self_ticket = reminder.after(early_after(context.time_remaining()), self._grpc_lb_early)
+        self._self_rpc = rpc
+        self._self_serialize = serialize
+        self._self_pairs = rpc.pairs if asked else ()
+        self._self_announced = not asked  # whether initial metadata were sent
+        if asked:
+            context.set_trailing_metadata(self._self_pairs)
 
     async def send_initial_metadata(self, initial_metadata: Any) -> None:
-        if self._self_ours:
-            LateWarning.give()
-            self._self_extra = (*merged(initial_metadata), *self._self_extra)
-            wrapped = self.__wrapped__
-            wrapped.set_trailing_metadata(merged(wrapped.trailing_metadata(), *self._self_extra))
-            return
-        extra = () if self._self_initial else self._self_extra  # a second time fails, as it should
-        self._self_initial = True
+        extra = () if self._self_announced else self._self_pairs  # sending them twice fails, as it should
+        self._self_announced = True
         await self.__wrapped__.send_initial_metadata(merged(initial_metadata, *extra))
 
     def set_trailing_metadata(self, trailing_metadata: Any) -> None:
-        self.__wrapped__.set_trailing_metadata(merged(trailing_metadata, *self._self_extra))
+        if self._self_pairs:
+            trailing_metadata = merged(trailing_metadata, *self._self_pairs)
+        self.__wrapped__.set_trailing_metadata(trailing_metadata)
 
     async def abort(self, code: Any, details: str = "", trailing_metadata: Any = ()) -> None:
-        await self.grpc_lb_settle()
-        if trailing_metadata:
-            trailing_metadata = merged(trailing_metadata, *self._self_extra)
-        # Without any, grpc.aio sends those that were set before: ours are among them.
+        if trailing_metadata and self._self_pairs:
+            trailing_metadata = merged(trailing_metadata, *self._self_pairs)
+        # Without arguments, grpc.aio sends the metadata that were set before; ours are among them.
         await self.__wrapped__.abort(code, details, trailing_metadata)
 
     async def abort_with_status(self, status: Any) -> None:
         await self.abort(status.code, status.details, tuple(status.trailing_metadata or ()))
 
     async def write(self, message: Any) -> None:
-        if not self._self_initial or self._self_sending is not None:
-            await self.grpc_lb_announce()
+        if self._self_serialize is not None:
+            message = self._self_serialize(message)
+        await self.grpc_lb_announce()
         await self.__wrapped__.write(message)
 
     async def grpc_lb_announce(self) -> None:
-        """Send the pod's name now unless initial metadata were sent."""
-        if not self._self_initial:
-            self._self_initial = self._self_ours = True
-            await self.__wrapped__.send_initial_metadata(self._self_extra)
-        else:
-            await self.grpc_lb_settle()
-
-    def grpc_lb_sends(self) -> bool:
-        """Tell whether there is anything to settle: nearly never, and a coroutine for nothing costs more."""
-        return self._self_sending is not None
-
-    async def grpc_lb_settle(self) -> None:
-        """Wait for what is being sent."""
-        if self._self_sending is not None:
-            await self._self_sending
-            self._self_sending = None
-
-    def grpc_lb_close(self) -> None:
-        """Ask for no reminder any more: the RPC has ended."""
-        self._self_ticket.cancel()
-
-    def _grpc_lb_early(self) -> None:
-        if not self._self_initial:
-            self._self_initial = self._self_ours = True
-            self._self_sending = asyncio.get_running_loop().create_task(self._grpc_lb_send_early())
-
-    async def _grpc_lb_send_early(self) -> None:
-        try:
-            await self.__wrapped__.send_initial_metadata(self._self_extra)
-        except Exception:  # the RPC has ended meanwhile, in one of grpc's many ways
-            _logger.debug("the pod's name could not be sent ahead of the answer", exc_info=True)
+        """Note a message, and send the pod's name before the first one, unless metadata were sent."""
+        self._self_rpc.message()
+        if not self._self_announced:
+            self._self_announced = True
+            # metadata were sent, or the client is gone
+            with suppress(grpc.aio.UsageError, grpc.aio.InternalError):
+                await self.__wrapped__.send_initial_metadata(self._self_pairs)

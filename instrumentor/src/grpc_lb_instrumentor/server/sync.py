@@ -1,39 +1,37 @@
-"""The interceptor of a synchronous server, right inside upstream's."""
+"""The interceptor of a synchronous server, and the wrappers of handlers that run in threads."""
 
 # ruff: noqa: ANN401  # messages and contexts are of the application's servicers
 
-import logging
-import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any, Final
 
 import grpc
-from wrapt import BaseObjectProxy
+from grpc import _common
 
-from grpc_lb_instrumentor.rpc.metadata import Pairs, merged
-from grpc_lb_instrumentor.server.handlers import Handlers, Wrap
-from grpc_lb_instrumentor.server.late import LateWarning
-from grpc_lb_instrumentor.server.reminder import Reminder
+from grpc_lb_instrumentor.proxies import Proxy
+from grpc_lb_instrumentor.rpc.metadata import merged
+from grpc_lb_instrumentor.rpc.shapes import Shape
+from grpc_lb_instrumentor.server.handlers import Behavior, Handlers, Kind, Transform
 from grpc_lb_instrumentor.server.telemetry import (
+    Method,
     ServerRpc,
     ServerTelemetry,
-    early_after,
     failure_code,
     status_code,
     stopped_code,
 )
 
-_logger = logging.getLogger(__name__)
-
 _OK: Final = grpc.StatusCode.OK
+_INTERNAL: Final = grpc.StatusCode.INTERNAL
 
 
 class SyncServerInterceptor(grpc.ServerInterceptor):
     """Wraps the handlers of a server."""
 
-    def __init__(self, telemetry: ServerTelemetry, reminder: Reminder) -> None:
-        """Write to ``telemetry``; send early by ``reminder``."""
-        self._handlers = Handlers(telemetry, unary=_unary(reminder), streaming=_streaming(reminder))
+    def __init__(self, telemetry: ServerTelemetry, shape: Shape) -> None:
+        """Report to ``telemetry``, with spans of this shape."""
+        self._handlers = Handlers(telemetry, shape, unary=unary, streaming=streaming)
 
     def intercept_service(
         self,
@@ -44,106 +42,239 @@ class SyncServerInterceptor(grpc.ServerInterceptor):
         return self._handlers.wrapped(handler_call_details, continuation(handler_call_details))
 
 
-def _unary(reminder: Reminder) -> Wrap:
-    def wrap(
-        telemetry: ServerTelemetry, path: str, behavior: Callable[..., Any], asked: bool
-    ) -> Callable[..., Any] | None:
-        def unary(request: Any, context: Any) -> Any:
-            rpc = ServerRpc(telemetry, path, streaming=False)
-            told = _Context(context, telemetry, reminder) if asked else None
-            failed = True
+def unary(method: Method, kind: Kind, asked: bool) -> Kind:
+    """Wrap a behaviour that gives one answer."""
+    behavior, deserialize, serialize = kind
+
+    def handle(request: Any, context: Any) -> Any:
+        rpc = _began(method, context)
+        wrapped = _Context(context, rpc) if asked else context
+        token = rpc.enter()
+        error: BaseException | None = None
+        try:
+            if deserialize is not None:
+                request = _deserialize(request, deserialize, wrapped)
+            response = behavior(request, wrapped)
+            if serialize is not None:
+                response = _serialize(response, serialize, wrapped)
+        except BaseException as raised:
+            error = raised
+            raise
+        finally:
+            rpc.leave(token)
+            _end(rpc, context, wrapped, error)
+        return response
+
+    return Kind(_alike(handle, behavior), None, None)
+
+
+def streaming(method: Method, kind: Kind, asked: bool) -> Kind:
+    """Wrap a behaviour that gives a stream of answers."""
+    behavior, deserialize, serialize = kind
+    if getattr(behavior, "experimental_non_blocking", False):
+        return Kind(_non_blocking(method, behavior, asked), deserialize, serialize)
+
+    def handle(request: Any, context: Any) -> Iterator[Any]:
+        rpc = _began(method, context)
+        wrapped = _Context(context, rpc) if asked else context
+        token = rpc.enter()
+        try:
+            if deserialize is not None:
+                request = _deserialize(request, deserialize, wrapped)
+            responses = behavior(request, wrapped)
+        except BaseException as raised:
+            _end(rpc, context, wrapped, raised)
+            raise
+        finally:
+            rpc.leave(token)
+        return _responses(rpc, responses, context, wrapped, serialize)
+
+    return Kind(_alike(handle, behavior), None, None)
+
+
+def _non_blocking(method: Method, behavior: Behavior, asked: bool) -> Behavior:
+    """Wrap a behaviour like grpcio-health-checking's Watch, which returns at once and sends later."""
+
+    def handle(request: Any, context: Any, send: Callable[[Any], None]) -> Any:
+        rpc = _began(method, context)
+        wrapped = _Context(context, rpc) if asked else context
+
+        def sending(response: Any) -> None:
+            if response is None:
+                _end(rpc, context, wrapped, None)
+            else:
+                if asked:
+                    wrapped.grpc_lb_announce()
+                rpc.message()
+            send(response)
+
+        def terminated() -> None:
+            _end(rpc, context, wrapped, None)
+
+        if not context.add_callback(terminated):
+            terminated()
+        token = rpc.enter()
+        try:
+            return behavior(request, wrapped, sending)
+        except BaseException as raised:
+            _end(rpc, context, wrapped, raised)
+            raise
+        finally:
+            rpc.leave(token)
+
+    return _alike(handle, behavior)
+
+
+def _responses(
+    rpc: ServerRpc, responses: Iterator[Any], context: Any, wrapped: Any, serialize: Transform | None
+) -> Iterator[Any]:
+    error: BaseException | None = None
+    try:
+        while True:
+            # The span is not current across the yield: another thread may close this generator.
+            token = rpc.enter()
             try:
-                response = behavior(request, context if told is None else told)
-                failed = False
+                response = next(responses, _END)
             finally:
-                _end(rpc, context, told, failed=failed)
-            return response
-
-        return unary
-
-    return wrap
-
-
-def _streaming(reminder: Reminder) -> Wrap:
-    def wrap(
-        telemetry: ServerTelemetry, path: str, behavior: Callable[..., Any], asked: bool
-    ) -> Callable[..., Any] | None:
-        if getattr(behavior, "experimental_non_blocking", False):
-            return None  # it is given a callback instead of being iterated over
-
-        def streaming(request: Any, context: Any) -> Iterator[Any]:
-            rpc = ServerRpc(telemetry, path, streaming=True)
-            told = _Context(context, telemetry, reminder) if asked else None
-            failed = True
-            try:
-                for response in behavior(request, context if told is None else told):
-                    if told is not None:
-                        told.grpc_lb_announce()
-                    yield response
-                failed = False
-            finally:
-                _end(rpc, context, told, failed=failed)
-
-        return streaming
-
-    return wrap
+                rpc.leave(token)
+            if response is _END:
+                break
+            if serialize is not None:
+                response = _serialize(response, serialize, wrapped)
+            if wrapped is not context:
+                wrapped.grpc_lb_announce()
+            rpc.message()
+            yield response
+    except GeneratorExit:
+        raise
+    except BaseException as raised:
+        error = raised
+        raise
+    finally:
+        _end(rpc, context, wrapped, error)
 
 
-def _end(rpc: ServerRpc, context: Any, told: "_Context | None", *, failed: bool) -> None:
-    """Write the end down, and leave trailing metadata behind as they are to be sent."""
-    if told is not None:
-        told.grpc_lb_close()
-    # A synchronous handler runs on when its client has stopped waiting: nothing of it is sent then.
+_END: Final = object()
+
+
+def _alike(wrapper: Callable[..., Any], behavior: Behavior) -> Behavior:
+    """Copy the attributes that grpc reads from a behaviour to its wrapper."""
+    for name in ("experimental_non_blocking", "experimental_thread_pool"):
+        if hasattr(behavior, name):
+            setattr(wrapper, name, getattr(behavior, name))
+    return wrapper
+
+
+def _began(method: Method, context: Any) -> ServerRpc:
+    return ServerRpc(method, context.invocation_metadata(), context.peer())
+
+
+def _deserialize(raw: bytes, transform: Transform, context: Any) -> Any:
+    """Deserialise a request as grpc does; a failure ends the RPC as in grpc."""
+    request = _common.deserialize(raw, transform)
+    if request is None:
+        context.abort(_INTERNAL, "Exception deserializing request!")
+    return request
+
+
+def _serialize(response: Any, transform: Transform, context: Any) -> Any:
+    """Serialise an answer as grpc does; a failure ends the RPC as in grpc."""
+    raw = _common.serialize(response, transform)
+    if raw is None:  # a code that the application has set has priority
+        details = context.details() or b"Failed to serialize response!"
+        context.abort(status_code(context.code(), _INTERNAL), details.decode())
+    return raw
+
+
+def _end(rpc: ServerRpc, context: Any, wrapped: Any, error: BaseException | None) -> None:
+    """Record the end, and set the trailing metadata that are to be sent."""
+    if wrapped is not context:
+        wrapped.grpc_lb_close()
+    # A synchronous handler goes on after its client has cancelled: nothing of it is sent then.
     if not context.is_active():
-        code = stopped_code(context.time_remaining())
-    elif failed:
-        code = failure_code(context.code())
+        rpc.end(stopped_code(context.time_remaining()))
+    elif error is None:
+        rpc.end(status_code(context.code(), _OK), context.details())
     else:
-        code = status_code(context.code(), _OK)
-    rpc.end(code, with_code=True)
+        is_abort = type(error) is Exception  # what grpc raises for an abort
+        rpc.end(failure_code(context.code()), context.details(), None if is_abort else error)
 
 
-class _Context(BaseObjectProxy[Any]):
-    """A servicer context whose metadata tell the pod's name as well as what the application sets."""
+class _Context(Proxy):
+    """A servicer context that adds the pod's name to the metadata that the application sets.
 
-    def __init__(self, context: Any, telemetry: ServerTelemetry, reminder: Reminder) -> None:
+    It sends nothing before the application does, or the RPC ends. Early initial metadata would commit the
+    call, so that gRPC does not retry it, and would come before the application's own.
+    """
+
+    def __init__(self, context: Any, rpc: ServerRpc) -> None:
         super().__init__(context)
-        self._self_lock = threading.Lock()  # the reminder's thread sends as well
-        self._self_extra: Pairs = telemetry.pairs
-        self._self_initial = False  # initial metadata were sent
-        self._self_ours = False  # they were ours alone, ahead of the answer
-        context.set_trailing_metadata(self._self_extra)
-        self._self_ticket = reminder.after(early_after(context.time_remaining()), self._grpc_lb_early)
+        self._self_pairs = rpc.pairs
+        self._self_announced = False
+        context.set_trailing_metadata(self._self_pairs)
 
     def send_initial_metadata(self, initial_metadata: Any) -> None:
-        with self._self_lock:
-            if not self._self_ours:
-                extra = () if self._self_initial else self._self_extra
-                self._self_initial = True
-                self.__wrapped__.send_initial_metadata(merged(initial_metadata, *extra))
-                return
-            self._self_extra = (*merged(initial_metadata), *self._self_extra)
-        LateWarning.give()
+        extra = () if self._self_announced else self._self_pairs  # sending them twice fails, as it should
+        self.__wrapped__.send_initial_metadata(merged(initial_metadata, *extra))
+        self._self_announced = True
 
     def grpc_lb_announce(self) -> None:
-        """Send the pod's name now unless initial metadata were sent."""
-        if self._self_initial:
+        """Send the pod's name before a stream's first message, unless initial metadata were sent."""
+        if self._self_announced:
             return
-        with self._self_lock:
-            if not self._self_initial:
-                self._self_initial = self._self_ours = True
-                self.__wrapped__.send_initial_metadata(self._self_extra)
+        self._self_announced = True
+        with suppress(grpc.RpcError, ValueError):  # the client is gone: grpc informs the handler itself
+            self.__wrapped__.send_initial_metadata(self._self_pairs)
 
     def grpc_lb_close(self) -> None:
-        """Stop the timer, and add ours to the trailing metadata that the application may have set."""
-        self._self_ticket.cancel()
-        with self._self_lock:
-            self._self_initial = True  # nothing is sent early from here on
-            wrapped = self.__wrapped__
-            wrapped.set_trailing_metadata(merged(wrapped.trailing_metadata(), *self._self_extra))
+        """Add our trailing metadata to those that the application may have set."""
+        wrapped = self.__wrapped__
+        wrapped.set_trailing_metadata(merged(wrapped.trailing_metadata(), *self._self_pairs))
 
-    def _grpc_lb_early(self) -> None:
-        try:
-            self.grpc_lb_announce()
-        except Exception:  # the RPC has ended meanwhile, in one of grpc's many ways
-            _logger.debug("the pod's name could not be sent ahead of the answer", exc_info=True)
+
+class _MigrationContext(Proxy):
+    """The context that a grpc.aio server gives to a synchronous handler, with what ``_end`` reads."""
+
+    def __init__(self, context: Any) -> None:
+        super().__init__(context)
+        self._self_code: Any = None
+        self._self_details: Any = ""
+        self._self_trailing: Any = ()
+
+    def set_code(self, code: Any) -> None:
+        self._self_code = code
+        self.__wrapped__.set_code(code)
+
+    def set_details(self, details: str) -> None:
+        self._self_details = details
+        self.__wrapped__.set_details(details)
+
+    def set_trailing_metadata(self, trailing_metadata: Any) -> None:
+        self._self_trailing = trailing_metadata
+        self.__wrapped__.set_trailing_metadata(trailing_metadata)
+
+    def abort(self, code: Any, details: str = "", trailing_metadata: Any = ()) -> None:
+        self._self_code, self._self_details = code, details
+        self.__wrapped__.abort(code, details, trailing_metadata)
+
+    def code(self) -> Any:
+        return self._self_code
+
+    def details(self) -> Any:
+        return self._self_details
+
+    def trailing_metadata(self) -> Any:
+        return self._self_trailing
+
+    def is_active(self) -> bool:
+        return True
+
+
+def migrated(wrap: Callable[[Method, Kind, bool], Kind], method: Method, kind: Kind, asked: bool) -> Kind:
+    """Wrap a synchronous handler of a grpc.aio server, which runs it in a thread."""
+    wrapped = wrap(method, Kind(kind.behavior, None, None), asked)
+
+    def behavior(request: Any, context: Any) -> Any:
+        return wrapped.behavior(request, _MigrationContext(context))
+
+    return Kind(behavior, kind.deserialize, kind.serialize)

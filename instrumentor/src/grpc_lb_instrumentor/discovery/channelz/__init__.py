@@ -1,1 +1,1 @@
-"""Subchannels, from gRPC's own channelz trace, read within the process."""
+"""Reads subchannels from gRPC's channelz trace, within the process."""

@@ -1,8 +1,8 @@
-"""Reads what channelz tells of a subchannel, and finds what is new in it. No I/O.
+"""Parses what channelz says of a subchannel, and finds which part of it is new. No I/O.
 
-The trace is a list of stamped texts from which the oldest fall out when its memory is full. Stamps are
-rendered anew at each reading and move by some 0.1 ms, so old and new lists are laid over each other by text,
-with a tolerance for the stamps.
+The trace is a list of texts with timestamps; the oldest are dropped when its memory is full. gRPC computes
+the timestamps anew at each reading, and they shift by about 0.1 ms. So the old and the new list are aligned
+by their texts, with a tolerance for the timestamps.
 """
 
 import json
@@ -28,7 +28,7 @@ _TOLERANCE = 2_000_000  # ns
 
 @dataclass(frozen=True, slots=True)
 class Entered:
-    """A state that a subchannel entered, in ns since the Unix epoch."""
+    """A state that a subchannel entered, and when, in ns since the Unix epoch."""
 
     state: SubchannelState
     at: int
@@ -36,14 +36,14 @@ class Entered:
 
 @dataclass(frozen=True, slots=True)
 class SubchannelReading:
-    """One reading of a subchannel."""
+    """One reading of a subchannel: its address and its trace."""
 
     address: str
     entered: tuple[Entered, ...]
 
 
 def read_subchannel(text: bytes) -> SubchannelReading:
-    """Parse channelz's JSON of a subchannel. Raises ValueError, KeyError."""
+    """Parse channelz's JSON of a subchannel. Raises ValueError or KeyError."""
     data: dict[str, Any] = json.loads(text)["subchannel"]["data"]
     entered = []
     for event in data.get("trace", {}).get("events", ()):
@@ -54,7 +54,7 @@ def read_subchannel(text: bytes) -> SubchannelReading:
 
 
 def news(known: Sequence[Entered], reading: Sequence[Entered]) -> Sequence[Entered]:
-    """The part of a reading that comes after all that is known."""
+    """Return the part of a reading that comes after the entries in ``known``."""
     for dropped in range(len(known) + 1):
         kept = known[dropped:]
         if len(kept) <= len(reading) and all(map(_same, kept, reading)):
@@ -63,7 +63,7 @@ def news(known: Sequence[Entered], reading: Sequence[Entered]) -> Sequence[Enter
 
 
 def parse_stamp(stamp: str) -> int:
-    """RFC 3339 in UTC with up to nine decimals → ns since the Unix epoch. Raises ValueError."""
+    """Convert RFC 3339 in UTC, with up to nine decimals, to ns since the Unix epoch. Raises ValueError."""
     match = _STAMP.match(stamp)
     if match is None:
         raise ValueError(f"no time stamp: {stamp!r}")
@@ -72,8 +72,8 @@ def parse_stamp(stamp: str) -> int:
     return seconds * 1_000_000_000 + int((fraction or "0").ljust(9, "0"))
 
 
-def _same(one: Entered, other: Entered) -> bool:
-    return one.state is other.state and abs(one.at - other.at) <= _TOLERANCE
+def _same(entry: Entered, other: Entered) -> bool:
+    return entry.state is other.state and abs(entry.at - other.at) <= _TOLERANCE
 
 
 def _state_of(description: str) -> SubchannelState | None:

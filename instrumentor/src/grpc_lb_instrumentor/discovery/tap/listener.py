@@ -1,33 +1,51 @@
-"""One channel's side of the tap: its UDP and TCP listener, and the resolutions under way on them."""
+"""One port of the tap: its UDP and TCP listener, the lines on it, and the resolutions under way."""
 
 import asyncio
 import contextlib
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from grpc_lb_instrumentor.discovery.tap import kernel
 from grpc_lb_instrumentor.discovery.tap.resolution import Key, Report, Resolution, key_of
 from grpc_lb_instrumentor.discovery.tap.upstream import Inquiry, ask_over_tcp, framed, read_message
 from grpc_lb_instrumentor.discovery.targets import Address
 
-_QUIET = 1_000_000_000  # ns without a packet, nothing open: over, although the client keeps its socket
-_QUIET_BLIND = 250_000_000  # the same where the kernel does not tell what is open
-_LONGEST = 150_000_000_000  # ns; gRPC gives a resolution up after 120 s
+_QUIET = 1_000_000_000  # ns without a packet or an open question: over, even if the client keeps its socket
+_QUIET_BLIND = 250_000_000  # ns; the same if the kernel does not list open ports
+_LONGEST = 150_000_000_000  # ns; gRPC gives up a resolution after 120 s
+_UNKNOWN_TRIES = 8  # a query may be read just before the message that opens its line
+_UNKNOWN_PAUSE = 0.005  # s
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """An address of the tap, which channels use as their nameserver.
+
+    `servers` returns the nameservers behind it, `asked` is called when a resolution asks for addresses, and
+    `report` is called with every finished resolution.
+    """
+
+    servers: Callable[[], Sequence[Address]]
+    asked: Callable[[], None]
+    report: Callable[[Report], None]
 
 
 class _Visit:
     """A resolution under way, with its questions to the nameservers."""
 
-    def __init__(self, started: int, servers: Sequence[Address]) -> None:
+    def __init__(self, started: int, host: str, line: Line) -> None:
         self.resolution = Resolution(started)
-        self.servers = servers
+        self.host = host
+        self.line = line
+        self.servers = line.servers()
         self.inquiries: dict[Key, Inquiry] = {}
-        self.streams = 0  # open TCP connections of the client
-        self.gone = False  # an answer came to its closed socket
+        self.streams = 0  # the client's open TCP connections
+        self.gone = False  # an answer was sent to its socket after that was closed
 
     def over(self, now: int, port: int, open_ports: frozenset[int] | None) -> bool:
-        """Whether the client is through with it."""
+        """Return whether the client is done with it."""
         resolution = self.resolution
         quiet = now - resolution.quiet_since
         if self.streams or (resolution.awaits_tcp and quiet < _QUIET):
@@ -44,30 +62,24 @@ class _Visit:
 
 
 class Listener:
-    """Serves one channel.
+    """Serves the lines of one port.
 
-    `begun` is called when a resolution begins, `asked` when one asks for addresses, and `report` gets every
-    resolution once it is over.
+    `lines` has the lines by the host of their address; the owner adds to it. `begun` is called when a
+    resolution begins.
     """
 
     def __init__(
-        self,
-        udp: socket.socket,
-        tcp: socket.socket,
-        servers: Callable[[], Sequence[Address]],
-        begun: Callable[[], None],
-        asked: Callable[[], None],
-        report: Callable[[Report], None],
+        self, udp: socket.socket, tcp: socket.socket, lines: Mapping[str, Line], begun: Callable[[], None]
     ) -> None:
         self._udp = udp
         self._tcp = tcp
-        self._servers = servers
+        self._lines = lines
         self._begun = begun
-        self._asked = asked
-        self._report = report
-        self._visits: dict[int, _Visit] = {}  # by the client's port; TCP without a UDP query before: negative
+        # by the client's port; a resolution that began over TCP: a negative number
+        self._visits: dict[int, _Visit] = {}
         self._server: asyncio.Server | None = None
         self._streams: set[asyncio.StreamWriter] = set()
+        self._closed = False
 
     @property
     def busy(self) -> bool:
@@ -75,13 +87,14 @@ class Listener:
         return bool(self._visits)
 
     async def start(self) -> None:
-        """Begin with what already waits."""
+        """Start to serve, beginning with the queries that already wait."""
         self._udp.setblocking(False)
         asyncio.get_running_loop().add_reader(self._udp, self._readable)
-        self._server = await asyncio.start_server(self._serve_stream, sock=self._tcp)
+        self._server = await asyncio.start_server(self._serve_stream, sock=self._tcp, backlog=128)
 
     def close(self) -> None:
-        """End; the resolutions under way are not reported."""
+        """Stop; resolutions under way are not reported."""
+        self._closed = True
         asyncio.get_running_loop().remove_reader(self._udp)
         self._udp.close()
         if self._server is not None:
@@ -92,53 +105,88 @@ class Listener:
             visit.close()
         self._visits.clear()
 
-    def sweep(self, now: int, open_ports: frozenset[int] | None) -> None:
-        """Report what is over at this instant."""
-        if self._visits:
-            self._readable()  # a query that waits must not pass for a resolution of its own afterwards
-        for port, visit in list(self._visits.items()):
+    def under_way(self) -> frozenset[int]:
+        """Return the clients' ports of all resolutions that have begun."""
+        self._readable()
+        return frozenset(self._visits)
+
+    def sweep(self, ports: frozenset[int], now: int, open_ports: frozenset[int] | None) -> None:
+        """Report those of these resolutions that are over at ``now``; `open_ports` were read after that.
+
+        Such a resolution ends at the present instant: its client may have closed the socket up to now.
+        """
+        self._readable()  # waiting queries first, so that they are not taken for new resolutions later
+        for port in ports & self._visits.keys():
+            visit = self._visits[port]
             if visit.over(now, port, open_ports):
+                self._end(port, visit, time.time_ns())
+
+    def flush(self, host: str | None = None) -> None:
+        """Report what has all its answers, on one line or on all: the client is about to end."""
+        if self._visits:
+            self._readable()
+        now = time.time_ns()
+        for port, visit in list(self._visits.items()):
+            if host in (None, visit.host) and not visit.resolution.open:
+                self._end(port, visit, now)
+
+    def drop(self, host: str) -> None:
+        """Close a line: report what is answered, and drop the rest."""
+        self.flush(host)
+        for port, visit in list(self._visits.items()):
+            if visit.host == host:
                 del self._visits[port]
                 visit.close()
-                report = visit.resolution.end(now)
-                if report is not None:
-                    self._report(report)
 
-    def flush(self) -> None:
-        """Report what has all its answers: the client is about to end."""
-        for visit in self._visits.values():
-            if not visit.resolution.open:
-                visit.gone, visit.streams = True, 0
-        self.sweep(time.time_ns(), frozenset())
+    def _end(self, port: int, visit: _Visit, now: int) -> None:
+        del self._visits[port]
+        visit.close()
+        report = visit.resolution.end(now)
+        if report is not None:
+            visit.line.report(report)
 
     # --- UDP ---
 
     def _readable(self) -> None:
         self._note_undelivered()
-        for at, packet, peer in kernel.received(self._udp):
-            self._query(at, packet, peer)
+        # Empty the kernel's queue first, as it is short: many channels may ask at once.
+        for at, packet, way in list(kernel.received(self._udp)):
+            self._query(at, packet, way)
 
-    def _query(self, at: int, packet: bytes, peer: kernel.Peer) -> None:
-        key = key_of(packet) or (int.from_bytes(packet[:2]), -1)
-        if len(packet) < 12:
+    def _line(self, local: str | None) -> tuple[str, Line] | None:
+        if local is None:  # the kernel does not say: then the port has one line only
+            return next(iter(self._lines.items()), None)
+        line = self._lines.get(local)
+        return None if line is None else (local, line)
+
+    def _query(self, at: int, packet: bytes, way: kernel.Way, tries: int = _UNKNOWN_TRIES) -> None:
+        if len(packet) < 12 or self._closed:
             return
-        visit = self._visits.get(peer[1])
+        port = way.peer[1]
+        visit = self._visits.get(port)
         if visit is None:
-            visit = self._visits[peer[1]] = _Visit(at, self._servers())
+            line = self._line(way.local)
+            if line is None:
+                if tries:
+                    later = asyncio.get_running_loop().call_later
+                    later(_UNKNOWN_PAUSE, self._query, at, packet, way, tries - 1)
+                return
+            visit = self._visits[port] = _Visit(at, *line)
             self._begun()
+        key = key_of(packet) or (int.from_bytes(packet[:2]), -1)
         inquiry = visit.inquiries.get(key)
         if inquiry is None:
-            inquiry = Inquiry(visit.servers, lambda answer: self._deliver(answer, peer))
+            inquiry = Inquiry(visit.servers, lambda answer: self._deliver(answer, way))
             visit.inquiries[key] = inquiry
+        inquiry.ask(packet)  # first, since the client waits
         visit.resolution.query(at, packet)
         if visit.resolution.asks_addresses:
-            self._asked()
-        inquiry.ask(packet)
+            visit.line.asked()
 
-    def _deliver(self, answer: bytes, peer: kernel.Peer) -> None:
-        kernel.send(self._udp, answer, peer)
-        at = time.time_ns()
-        visit = self._visits.get(peer[1])
+    def _deliver(self, answer: bytes, way: kernel.Way) -> None:
+        at = time.time_ns()  # before it is sent: what the client does with it comes after
+        kernel.send(self._udp, answer, way.peer, way.local)
+        visit = self._visits.get(way.peer[1])
         if visit is not None:
             visit.resolution.answer(at, answer)
         self._note_undelivered()
@@ -160,15 +208,19 @@ class Listener:
                 query = await read_message(reader)
                 at = time.time_ns()
                 if visit is None:
-                    visit = self._visit_of_stream(at, query, writer.get_extra_info("peername")[1])
+                    local, peer = (writer.get_extra_info(name) for name in ("sockname", "peername"))
+                    visit = self._visit_of_stream(at, query, local[0], peer[1])
+                    if visit is None:
+                        return
                     visit.streams += 1
                 visit.resolution.query(at, query)
                 answer = await ask_over_tcp(visit.servers, query)
                 if answer is None:
                     return
+                at = time.time_ns()
                 writer.write(framed(answer))
                 await writer.drain()
-                visit.resolution.answer(time.time_ns(), answer)
+                visit.resolution.answer(at, answer)
         except (OSError, EOFError):
             return
         finally:
@@ -178,13 +230,16 @@ class Listener:
             with contextlib.suppress(OSError):
                 writer.close()
 
-    def _visit_of_stream(self, at: int, query: bytes, port: int) -> _Visit:
+    def _visit_of_stream(self, at: int, query: bytes, local: str, port: int) -> _Visit | None:
+        line = self._line(local)
+        if line is None:
+            return None
         key = key_of(query)
         for visit in self._visits.values():
-            if key is not None and visit.resolution.awaits(key):
+            if key is not None and visit.host == line[0] and visit.resolution.awaits(key):
                 return visit
-        # A client that asks over TCP from the start (RES_OPTIONS=use-vc): its connection is the resolution.
-        visit = self._visits[-port] = _Visit(at, self._servers())
+        # A client that uses TCP from the start (RES_OPTIONS=use-vc): its connection is the resolution.
+        visit = self._visits[-port] = _Visit(at, *line)
         self._begun()
-        self._asked()
+        visit.line.asked()
         return visit

@@ -1,28 +1,25 @@
-"""One resolution of a channel, as a state machine fed with stamped packets. No I/O.
+"""One resolution of a channel, as a state machine that is fed with packets and their instants. No I/O.
 
-A resolution is all that comes from one UDP source port: A and AAAA (and SRV, TXT), every search step. A retry
-of the client keeps the query id, and so does its turn to TCP after a truncated answer: a question is known by
-(id, qtype). A question is open until an answer that was not truncated has been delivered.
+A resolution consists of all queries from one UDP source port: A and AAAA (and SRV, TXT), and every search
+step. When the client retries, or turns to TCP after a truncated answer, it keeps the query id. So a question
+is identified by (id, qtype). A question is open until an answer that was not truncated has been delivered.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-import dns.exception
-import dns.flags
-import dns.message
-import dns.rcode
-import dns.rdatatype
+from grpc_lb_instrumentor.discovery.tap.answer import AAAA, NOERROR, NXDOMAIN, A, read_answer
 
-_ADDRESS_TYPES = frozenset({dns.rdatatype.A, dns.rdatatype.AAAA})
+_FAMILIES = {A: "A", AAAA: "AAAA"}
 _TC = 0x02  # in the third byte of the header
 
 Key = tuple[int, int]
 """Query id and qtype."""
 
 
-class Result(StrEnum):
-    """How a resolution ended, as far as the wire tells."""
+class ResolutionResult(StrEnum):
+    """How a resolution ended, as far as its packets show."""
 
     GOOD = "good"
     EMPTY = "empty"
@@ -33,33 +30,36 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One resolution: instants in nanoseconds since the Unix epoch, addresses sorted."""
+    """One resolution. Instants are nanoseconds since the Unix epoch, addresses are sorted."""
 
     started: int
     ended: int
-    result: Result
+    result: ResolutionResult
     question: str
     addresses: tuple[str, ...]
+    families: tuple[str, ...] = ()  # the record types that were asked for: "A", "AAAA"
+    missing: tuple[str, ...] = ()  # of these, those without an answer, or with an error in its place
+    questions: int = 0  # each search step asks one for each family
 
 
 @dataclass(slots=True)
 class _Question:
     name: str
     qtype: int
-    result: Result | None = None  # of the last delivered answer; None while open
+    result: ResolutionResult | None = None  # of the last delivered answer; None while open
     addresses: tuple[str, ...] = ()
-    truncated: bool = False  # so the client asks again over TCP
-    delivered: int = 0  # answers, as far as is known
+    truncated: bool = False  # the client asks again over TCP
+    delivered: int = 0  # answers that were delivered, as far as is known
 
 
 def key_of(packet: bytes) -> Key | None:
-    """What a query or an answer belongs to; None when it is no DNS message with one question."""
+    """Return the key of a query or an answer; None if it is not a DNS message with one question."""
     question = _question_of(packet)
     return None if question is None else (int.from_bytes(packet[:2]), question[1])
 
 
 class Resolution:
-    """What is known of one resolution so far."""
+    """The state of one resolution so far."""
 
     def __init__(self, started: int) -> None:
         self.started = started
@@ -75,33 +75,33 @@ class Resolution:
     @property
     def asks_addresses(self) -> bool:
         """Whether IPv4 addresses were asked for."""
-        return any(question.qtype == dns.rdatatype.A for question in self._questions.values())
+        return any(question.qtype == A for question in self._questions.values())
 
     @property
     def awaits_tcp(self) -> bool:
-        """Whether every open question was answered truncated, so that the client now turns to TCP."""
+        """Whether every open question was answered truncated, so that the client will ask over TCP."""
         opened = [question for question in self._questions.values() if question.result is None]
         return bool(opened) and all(question.truncated for question in opened)
 
     def awaits(self, key: Key) -> bool:
-        """Whether a TCP query is the turn of a truncated answer of this resolution."""
+        """Return whether a TCP query continues a question of this resolution that was answered truncated."""
         question = self._questions.get(key)
         return question is not None and question.truncated
 
     def query(self, at: int, packet: bytes) -> None:
-        """The client asked, for the first time, again, or over TCP."""
+        """Note a query of the client: its first, a retry, or one over TCP."""
         self.quiet_since = at
         asked = _question_of(packet)
         if asked is None:
             return
         key = (int.from_bytes(packet[:2]), asked[1])
         question = self._questions.setdefault(key, _Question(*asked))
-        # One that crossed with an answer that has addresses changes nothing: the client has them.
-        if question.result is not Result.GOOD:
+        # A retry that crossed with an answer that has addresses changes nothing: the client has them.
+        if question.result is not ResolutionResult.GOOD:
             question.result = None
 
     def answer(self, at: int, packet: bytes) -> None:
-        """An answer was delivered to the client."""
+        """Note an answer that was delivered to the client."""
         self.quiet_since = at
         key = key_of(packet)
         question = self._questions.get(key) if key else None
@@ -116,9 +116,9 @@ class Resolution:
         self._answered = at
 
     def undelivered(self, packet: bytes) -> None:
-        """An answer thought delivered came to a closed socket.
+        """Note that an answer, believed delivered, came to a closed socket.
 
-        Where several were sent, to a question and its repetitions, the client has taken the first of them.
+        If several were sent (to a question and its retries), the client has taken the first of them.
         """
         key = key_of(packet)
         question = self._questions.get(key) if key else None
@@ -129,36 +129,62 @@ class Resolution:
                 question.addresses = ()
 
     def end(self, at: int) -> Report | None:
-        """The client has closed its socket, seen at this instant.
+        """End the resolution: the client's socket was seen closed at ``at``. Returns its report.
 
-        None when it never asked for IPv4 addresses, as gRPC always does but when the hosts file has the name:
-        then what was asked besides does not tell how the resolution ended.
+        Returns None if the client never asked for IPv4 addresses. gRPC always does, unless the hosts file has
+        the name; then its other questions do not show how the resolution ended.
         """
         if not self.asks_addresses:
             return None
         result, question, addresses = self._outcome()
         ended = at if self.open or self._answered is None else self._answered
-        return Report(self.started, ended, result, question.name, addresses)
+        results: dict[int, list[ResolutionResult | None]] = {}
+        for asked in self._address_questions():
+            results.setdefault(asked.qtype, []).append(asked.result)
+        return Report(
+            self.started,
+            ended,
+            result,
+            question.name,
+            addresses,
+            families=tuple(name for qtype, name in _FAMILIES.items() if qtype in results),
+            missing=tuple(name for qtype, name in _FAMILIES.items() if _is_missing(results.get(qtype, []))),
+            questions=len(self._address_questions()),
+        )
 
-    def _outcome(self) -> tuple[Result, _Question, tuple[str, ...]]:
-        asked = list(self._questions.values())
-        families = [question for question in asked if question.qtype in _ADDRESS_TYPES]
+    def _address_questions(self) -> list[_Question]:
+        return [question for question in self._questions.values() if question.qtype in _FAMILIES]
+
+    def _outcome(self) -> tuple[ResolutionResult, _Question, tuple[str, ...]]:
+        families = self._address_questions()
         good = [question for question in families if question.addresses]
         if good:
             addresses = {address for question in good for address in question.addresses}
-            return Result.GOOD, good[-1], tuple(sorted(addresses))
+            return ResolutionResult.GOOD, good[-1], tuple(sorted(addresses))
         last = families[-1]
         results = [question.result for question in families]
         if None in results:
-            return Result.TIMEOUT, last, ()
-        for result in (Result.SERVFAIL, Result.EMPTY):
+            return ResolutionResult.TIMEOUT, last, ()
+        for result in (ResolutionResult.SERVFAIL, ResolutionResult.EMPTY):
             if result in results:
                 return result, last, ()
-        return Result.NXDOMAIN, last, ()
+        return ResolutionResult.NXDOMAIN, last, ()
+
+
+def _is_missing(results: Sequence[ResolutionResult | None]) -> bool:
+    """Whether a record type had no answer, or an error in its place, by the results of its questions.
+
+    With a search list, a name that exists without such addresses has been answered, whatever comes of names
+    that are tried after it.
+    """
+    if not results or results[-1] is None:
+        return bool(results)
+    known = {ResolutionResult.GOOD, ResolutionResult.EMPTY}
+    return results[-1] is ResolutionResult.SERVFAIL and known.isdisjoint(results)
 
 
 def _question_of(packet: bytes) -> tuple[str, int] | None:
-    """The name and qtype of a message's only question, without reading the rest."""
+    """Return the name and qtype of a message's only question, without reading the rest."""
     if len(packet) < 17 or packet[4:6] != b"\x00\x01":
         return None
     labels: list[str] = []
@@ -174,16 +200,12 @@ def _question_of(packet: bytes) -> tuple[str, int] | None:
     return ".".join(labels).lower(), int.from_bytes(packet[at + 1 : at + 3])
 
 
-def _read(packet: bytes) -> tuple[Result, tuple[str, ...]]:
-    try:
-        message = dns.message.from_wire(packet, ignore_trailing=True)
-    except (dns.exception.DNSException, ValueError):
-        return Result.SERVFAIL, ()  # the client cannot read it either
-    if message.rcode() == dns.rcode.NXDOMAIN:
-        return Result.NXDOMAIN, ()
-    if message.rcode() != dns.rcode.NOERROR:
-        return Result.SERVFAIL, ()
-    addresses = tuple(
-        str(record.address) for rrset in message.answer if rrset.rdtype in _ADDRESS_TYPES for record in rrset
-    )
-    return (Result.GOOD if addresses else Result.EMPTY), addresses
+def _read(packet: bytes) -> tuple[ResolutionResult, tuple[str, ...]]:
+    answer = read_answer(packet)
+    if answer is None:
+        return ResolutionResult.SERVFAIL, ()  # the client cannot read it either
+    if answer.rcode == NXDOMAIN:
+        return ResolutionResult.NXDOMAIN, ()
+    if answer.rcode != NOERROR:
+        return ResolutionResult.SERVFAIL, ()
+    return (ResolutionResult.GOOD if answer.addresses else ResolutionResult.EMPTY), answer.addresses

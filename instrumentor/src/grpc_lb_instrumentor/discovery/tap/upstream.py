@@ -1,20 +1,23 @@
-"""The way of one question to the nameservers and of the answer back, over UDP and TCP."""
+"""Sends one question to the nameservers and the answer back, over UDP and TCP."""
 
 import asyncio
 import contextlib
+import errno
 import socket
 from collections.abc import Callable, Sequence
 
 from grpc_lb_instrumentor.discovery.tap.nameservers import Turn, failure_answer
 from grpc_lb_instrumentor.discovery.targets import Address
 
-_TCP_LIMIT = 5.0  # s, to connect to one nameserver over TCP, and to have its answer
+_TCP_LIMIT = 5.0  # s to connect to one nameserver over TCP and to get its answer
+_NO_DESCRIPTOR = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+_AGAIN = 0.01  # s until a descriptor may be free
 
 
 class Inquiry:
-    """One question of a client over UDP: asked of the nameservers in turn until an answer can be delivered.
+    """One question of a client over UDP. Asks the nameservers in turn until an answer can be delivered.
 
-    Every nameserver asked keeps its socket until the resolution is over: a slow answer is still an answer.
+    The socket to each nameserver stays open until the resolution is over, as a slow answer still counts.
     """
 
     def __init__(self, servers: Sequence[Address], deliver: Callable[[bytes], None]) -> None:
@@ -23,25 +26,34 @@ class Inquiry:
         self._sockets: list[socket.socket] = []
         self._query = b""
         self._failure: bytes | None = None
+        self._closed = False
 
     def ask(self, query: bytes) -> None:
-        """Pass on the client's query, or its retry."""
+        """Forward the client's query or retry."""
         self._query = query
         self._failure = None
         self._send(self._turn.begin())
 
     def close(self) -> None:
-        """Wait for no more answers."""
+        """Close all sockets: no more answers are wanted."""
+        self._closed = True
         for upstream in self._sockets:
             asyncio.get_running_loop().remove_reader(upstream)
             upstream.close()
         self._sockets.clear()
 
     def _send(self, server: Address | None) -> None:
-        while server is not None:
-            upstream = socket.socket(
-                socket.AF_INET6 if ":" in server.host else socket.AF_INET, socket.SOCK_DGRAM
-            )
+        while server is not None and not self._closed:
+            family = socket.AF_INET6 if ":" in server.host else socket.AF_INET
+            try:
+                upstream = socket.socket(family, socket.SOCK_DGRAM)
+            except OSError as error:
+                # out of descriptors, which is not the nameserver's fault: the query waits
+                if error.errno in _NO_DESCRIPTOR:
+                    asyncio.get_running_loop().call_later(_AGAIN, self._send, server)
+                    return
+                server = self._turn.failed()
+                continue
             try:
                 upstream.setblocking(False)
                 upstream.connect((server.host, server.port))
@@ -53,14 +65,15 @@ class Inquiry:
             self._sockets.append(upstream)
             asyncio.get_running_loop().add_reader(upstream, self._readable, upstream)
             return
-        self._deliver(self._failure or failure_answer(self._query))
+        if not self._closed:
+            self._deliver(self._failure or failure_answer(self._query))
 
     def _readable(self, upstream: socket.socket) -> None:
         try:
             answer = upstream.recv(65535)
         except BlockingIOError:
             return
-        except OSError:  # ECONNREFUSED: nobody there
+        except OSError:  # ECONNREFUSED: no server there
             self._drop(upstream)
             self._send(self._turn.failed())
             return
@@ -80,7 +93,7 @@ class Inquiry:
 
 
 async def ask_over_tcp(servers: Sequence[Address], query: bytes) -> bytes | None:
-    """Ask the nameservers in turn over TCP; None when none of them gave an answer."""
+    """Ask the nameservers in turn over TCP; None if none of them answered."""
     turn = Turn(servers)
     server = turn.begin()
     failure: bytes | None = None
@@ -97,13 +110,13 @@ async def ask_over_tcp(servers: Sequence[Address], query: bytes) -> bytes | None
 
 
 async def read_message(reader: asyncio.StreamReader) -> bytes:
-    """One DNS message from a TCP stream (RFC 1035 4.2.2). Raises EOFError, OSError at its end."""
+    """Read one DNS message from a TCP stream (RFC 1035 4.2.2). Raises EOFError or OSError at its end."""
     length = int.from_bytes(await reader.readexactly(2))
     return await reader.readexactly(length)
 
 
 def framed(message: bytes) -> bytes:
-    """A DNS message for a TCP stream."""
+    """Return a DNS message with the length prefix that TCP needs."""
     return len(message).to_bytes(2) + message
 
 
