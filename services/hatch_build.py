@@ -1,4 +1,4 @@
-"""Generates the typed stubs of proto/ into the services' packages at build time."""
+"""Generates typed stubs from proto/ into the services' packages at build time."""
 
 import subprocess
 import sys
@@ -9,16 +9,16 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 PACKAGES = ("greeter/v1", "endpoint_push/v1", "endpoint_push/xds/v3")
-"""Folders of proto/, and of the packages, whose Python files are all generated."""
+"""Folders of proto/, and of the packages, in which all Python files are generated."""
 
 
 class GenerateStubs(BuildHookInterface):  # type: ignore[type-arg]  # hatchling documents it without the parameter
-    """Runs protoc, for a wheel and for an editable install alike."""
+    """Runs protoc, for a wheel and for an editable install."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002 - hatchling's hook
-        """Write *_pb2{,_grpc}.py{,i}; raises CalledProcessError when protoc fails."""
+        """Write *_pb2{,_grpc}.py{,i}; raises CalledProcessError if protoc fails."""
         root = Path(self.root)
-        proto = root.parent / "proto"
+        proto = next(folder for folder in (root / "proto", root.parent / "proto") if folder.is_dir())
         google = resources.files("grpc_tools") / "_proto"
         for package in PACKAGES:
             out = root / package

@@ -1,4 +1,5 @@
-"""A control plane that pushes the Ready servers to gRPC clients over xDS. Plain gRPC: no telemetry code.
+"""A control plane that pushes the Ready servers to gRPC clients over xDS. Plain gRPC, without telemetry.
 
-Aggregated discovery, state of the world: LDS, RDS, CDS, EDS, as far as gRPC's own xDS client needs them.
+It implements aggregated discovery, state of the world (LDS, RDS, CDS, EDS), as far as gRPC's own xDS client
+needs it.
 """

@@ -1,4 +1,4 @@
-"""What there is to be pushed: services, their endpoints, and versions. Pure but for the version's start."""
+"""What is pushed: services, their endpoints, and versions. No I/O, but the first version is the clock's."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -9,36 +9,36 @@ from endpoint_push import resources
 from endpoint_push.endpoints import Endpoint
 from endpoint_push.policy import Policy
 from endpoint_push.records import EndpointsChanged, EndpointsWithheld
-from endpoint_push.wire import Kind
+from endpoint_push.wire import ResourceType
 
 _REMEMBERED = 1000
-"""Endpoints that are gone, for each service, by which AwaitRemoved knows whose they were."""
+"""Removed endpoints kept for each service, so that AwaitRemoved knows which service they belonged to."""
 
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """A resource as it stands now."""
+    """The present state of a resource."""
 
     body: Any
     version: int
-    endpoints: frozenset[Endpoint] = frozenset()  # of Kind.ENDPOINTS only
+    endpoints: frozenset[Endpoint] = frozenset()  # only for Kind.ENDPOINTS
 
 
 @dataclass(slots=True)
 class _Service:
-    fixed: dict[Kind, Resource]
+    fixed: dict[ResourceType, Resource]
     assignment: Resource
     withheld: bool = False
-    gone: dict[Endpoint, None] = field(default_factory=dict)  # in order of going
+    gone: dict[Endpoint, None] = field(default_factory=dict)  # in order of removal
 
 
 class Catalog:
-    """Every service that had an endpoint once. It never forgets one, and never empties its list.
+    """Every service that ever had an endpoint. It forgets no service, and never empties a service's list.
 
     Args:
-        policy: of every service.
-        first_version: the versions go up from here; a control plane that is started again must not give
-            other contents the version that they had before.
+        policy: applies to every service.
+        first_version: versions count up from here. A restarted control plane must not give a version that it
+            used before to other contents.
     """
 
     def __init__(self, policy: Policy, first_version: int = 1) -> None:
@@ -49,7 +49,7 @@ class Catalog:
     def set_endpoints(
         self, service: str, endpoints: Iterable[Endpoint], at: int
     ) -> EndpointsChanged | EndpointsWithheld | None:
-        """A service has exactly these endpoints; returns what that changes, or None for nothing."""
+        """Set a service's endpoints; returns what that changes, or None if nothing changes."""
         wanted = frozenset(endpoints)
         known = self._services.get(service)
         before = frozenset[Endpoint]() if known is None else known.assignment.endpoints
@@ -79,12 +79,12 @@ class Catalog:
             at, service, version, texts(wanted), texts(wanted - before), texts(before - wanted)
         )
 
-    def resource(self, kind: Kind, name: str) -> Resource | None:
-        """A resource as it stands now; None when the service never had an endpoint."""
+    def resource(self, kind: ResourceType, name: str) -> Resource | None:
+        """Return the present state of a resource; None if the service never had an endpoint."""
         service = self._services.get(name)
         if service is None:
             return None
-        return service.assignment if kind is Kind.ENDPOINTS else service.fixed[kind]
+        return service.assignment if kind is ResourceType.ENDPOINTS else service.fixed[kind]
 
     @property
     def services(self) -> tuple[str, ...]:
@@ -97,32 +97,32 @@ class Catalog:
         return self._version
 
     def services_of(self, matches: Callable[[Endpoint], bool]) -> list[str]:
-        """The services that have, or had, such an endpoint; all of them when none has."""
-        found = [
+        """Return the services that have, or had, a matching endpoint; all services if none has."""
+        names = [
             name
             for name, service in self._services.items()
             if any(map(matches, service.assignment.endpoints)) or any(map(matches, service.gone))
         ]
-        return found or list(self._services)
+        return names or list(self._services)
 
     def is_listed(self, service: str, matches: Callable[[Endpoint], bool]) -> bool:
-        """Whether the service has such an endpoint now, and it is not only withheld that it has none."""
+        """Return whether the service has a matching endpoint now, and it is not just a withheld removal."""
         known = self._services[service]
         return not known.withheld and any(map(matches, known.assignment.endpoints))
 
     def is_kept(self, service: str, matches: Callable[[Endpoint], bool]) -> bool:
-        """Whether such an endpoint is gone, and clients keep it since an empty list is withheld."""
+        """Return whether a matching endpoint is gone while clients keep it, as an empty list is withheld."""
         known = self._services[service]
         return known.withheld and any(map(matches, known.assignment.endpoints))
 
-    def _fixed(self, service: str, version: int) -> dict[Kind, Resource]:
+    def _fixed(self, service: str, version: int) -> dict[ResourceType, Resource]:
         return {
-            Kind.LISTENER: Resource(resources.listener(service), version),
-            Kind.ROUTE: Resource(resources.route(service, self._policy), version),
-            Kind.CLUSTER: Resource(resources.cluster(service, self._policy), version),
+            ResourceType.LISTENER: Resource(resources.listener(service), version),
+            ResourceType.ROUTE: Resource(resources.route(service, self._policy), version),
+            ResourceType.CLUSTER: Resource(resources.cluster(service, self._policy), version),
         }
 
 
 def texts(endpoints: Iterable[Endpoint]) -> tuple[str, ...]:
-    """Endpoints as records have them."""
+    """Return endpoints as texts, as records have them."""
     return tuple(str(endpoint) for endpoint in sorted(endpoints))

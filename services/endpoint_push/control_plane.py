@@ -1,4 +1,4 @@
-"""The catalog, the streams that follow it, and the questions that are asked of both."""
+"""The control plane: the catalog, the streams that follow it, and what can be asked about both."""
 
 import asyncio
 import time
@@ -29,10 +29,10 @@ class ControlPlane:
         self.synced = asyncio.Event()
         self.settled = asyncio.Event()
 
-    # --- from where endpoints come ----------------------------------------------------------------
+    # --- the source of endpoints -------------------------------------------------------------------
 
     def set_endpoints(self, service: str, endpoints: Iterable[Endpoint]) -> int:
-        """A service has exactly these endpoints: push what that changes; returns the latest version."""
+        """Set a service's endpoints and push what that changes; returns the latest version."""
         record = self._catalog.set_endpoints(service, endpoints, time.time_ns())
         if record is not None:
             self._tell(record)
@@ -40,14 +40,14 @@ class ControlPlane:
         return self._catalog.version
 
     def source_synced(self) -> None:
-        """All there is has been read: from now on clients are answered."""
+        """Note that the source was read completely: from now on clients are answered."""
         self._tell(SourceSynced(time.time_ns(), len(self._catalog.services)))
         if not self.synced.is_set():
             self.synced.set()
             self._wake()
 
     def source_lost(self, reason: str) -> None:
-        """Where endpoints come from does not answer."""
+        """Note that the source of endpoints does not answer."""
         self._tell(SourceLost(time.time_ns(), reason))
 
     @property
@@ -98,13 +98,13 @@ class ControlPlane:
             self._streams[stream].set()
             await self._notify()
 
-    # --- servers that end -------------------------------------------------------------------------
+    # --- servers that are about to end ------------------------------------------------------------
 
     async def await_removed(self, matches: Callable[[Endpoint], bool]) -> push_pb2.Removal:
-        """Wait until no connected client may use such an endpoint, however long that takes.
+        """Wait, without a limit, until no connected client may use a matching endpoint.
 
-        A control plane that has just started knows of no client, and those of the one before still use the
-        list that they had from it: nothing is acknowledged before ``settled``, when they are back.
+        A control plane that has just started does not know the clients of the one before, which still use the
+        list that it sent them. So nothing is confirmed before ``settled``, when they have reconnected.
         """
         await self.synced.wait()
         await self.settled.wait()
@@ -123,10 +123,10 @@ class ControlPlane:
             return None
         return push_pb2.REMOVAL_WITHHELD if kept else push_pb2.REMOVAL_ACKNOWLEDGED
 
-    # --- the end ----------------------------------------------------------------------------------
+    # --- stop --------------------------------------------------------------------------------------
 
     def stop(self) -> None:
-        """End all streams, in order; clients turn to another control plane, or wait for this one."""
+        """End all streams in order; clients turn to another control plane, or wait for this one."""
         self._stopping = True
         self._wake()
 

@@ -1,4 +1,4 @@
-"""An endpoint: where a server answers."""
+"""An endpoint: the address of a server."""
 
 import ipaddress
 from typing import NamedTuple, Self
@@ -15,7 +15,7 @@ class Endpoint(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read ``IP:PORT`` or ``[IP6]:PORT``; raises ValueError, whose message is one line."""
+        """Parse ``IP:PORT`` or ``[IP6]:PORT``; raises ValueError, whose message is one line."""
         host, _, port = text.rpartition(":")
         bare = host.removeprefix("[").removesuffix("]")
         try:

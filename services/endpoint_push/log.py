@@ -1,4 +1,4 @@
-"""What a control plane tells on its standard output, and counts itself, without telemetry."""
+"""A control plane's events on standard output, and its own counts, without telemetry."""
 
 from collections import Counter
 
@@ -15,13 +15,13 @@ from endpoint_push.records import (
 
 
 class Log:
-    """Counts every record, and writes an event for each change and each trouble."""
+    """Counts every record, and writes an event for each change and each problem."""
 
     def __init__(self) -> None:
         self._records: Counter[str] = Counter()
 
     def observe(self, record: Record) -> None:
-        """Take note of one."""
+        """Count a record, and write its event."""
         self._records[type(record).__name__] += 1
         match record:
             case EndpointsChanged():
@@ -45,5 +45,5 @@ class Log:
                 pass
 
     def report(self) -> dict[str, int]:
-        """Record → how many there were."""
+        """Return how many there were of each kind of record."""
         return dict(sorted(self._records.items()))

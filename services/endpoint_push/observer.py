@@ -1,4 +1,4 @@
-"""Who is told of records: the program's own counts, and whatever instruments it from outside."""
+"""Passes records to observers: the program's own log, and whatever instruments it from outside."""
 
 from collections.abc import Callable
 
@@ -10,17 +10,17 @@ _observers: list[Observer] = []
 
 
 def add_observer(observer: Observer) -> None:
-    """Have every record from now on; it must not block and must not raise."""
+    """Call ``observer`` with every record from now on; it must not block and must not raise."""
     _observers.append(observer)
 
 
 def remove_observer(observer: Observer) -> None:
-    """Have no more; nothing happens when it has none now."""
+    """Stop calling ``observer``; does nothing if it was not added."""
     if observer in _observers:
         _observers.remove(observer)
 
 
 def tell(record: Record) -> None:
-    """Tell every observer."""
+    """Pass a record to every observer."""
     for observer in _observers:
         observer(record)

@@ -1,4 +1,4 @@
-"""How clients are to balance, retry and eject: what a control plane tells them besides the endpoints."""
+"""How clients are to balance, retry and eject: what a control plane sends besides the endpoints."""
 
 import json
 import math
@@ -8,51 +8,51 @@ from typing import Any, Self
 
 
 class PolicyError(ValueError):
-    """The text is no policy; the message is one line."""
+    """The text is not a policy. The message is one line."""
 
 
 class Balancing(StrEnum):
-    """Among the endpoints of a service."""
+    """How RPCs are spread among the endpoints of a service."""
 
     ROUND_ROBIN = "round_robin"
-    WEIGHTED_ROUND_ROBIN = "weighted_round_robin"  # by the servers' own ORCA load reports (gRFC A58)
+    WEIGHTED_ROUND_ROBIN = "weighted_round_robin"  # by the ORCA load reports of the servers (gRFC A58)
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """Of weighted_round_robin (gRFC A58): when reports count. In seconds; the defaults are gRPC's."""
+    """When load reports count, for weighted_round_robin (gRFC A58). In seconds; the defaults are gRPC's."""
 
-    blackout: float = 10.0  # a server's reports count only so long after its first one
+    blackout: float = 10.0  # from a server's first report until its reports count
     expiration: float = 180.0
-    update: float = 1.0  # never below 0.1
+    update: float = 1.0  # at least 0.1
     error_penalty: float = 1.0  # × errors per query, added to the utilisation
 
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """RPCs that failed before an answer began are sent again (gRFC A44)."""
+    """Sends RPCs again that failed before an answer began (gRFC A44)."""
 
     on: tuple[str, ...] = ("unavailable",)
-    attempts: int = 3  # in all, from 2 to 5
-    backoff: float = 0.025  # s, the first pause; doubled each time
+    attempts: int = 3  # including the first, from 2 to 5
+    backoff: float = 0.025  # s, the first pause; it doubles each time
     backoff_longest: float = 0.25  # s
 
 
 @dataclass(frozen=True, slots=True)
 class FailurePercentage:
-    """Ejects an endpoint of whose RPCs, in one interval, at least ``threshold`` % failed."""
+    """Ejects an endpoint if at least ``threshold`` % of its RPCs in an interval failed."""
 
     threshold: int = 85
-    enforcing: int = 100  # %, the chance that it is done
+    enforcing: int = 100  # %, the probability that it is ejected
     minimum_hosts: int = 5
-    request_volume: int = 50  # RPCs in the interval, below which an endpoint is let be
+    request_volume: int = 50  # RPCs in the interval; an endpoint with fewer is not ejected
 
 
 @dataclass(frozen=True, slots=True)
 class SuccessRate:
-    """Ejects an endpoint whose success rate is below the mean by so many standard deviations."""
+    """Ejects an endpoint whose success rate is so many standard deviations below the mean."""
 
-    stdev_factor: int = 1900  # thousandths
+    stdev_factor: int = 1900  # thousandths of a standard deviation
     enforcing: int = 100
     minimum_hosts: int = 5
     request_volume: int = 100
@@ -60,10 +60,10 @@ class SuccessRate:
 
 @dataclass(frozen=True, slots=True)
 class OutlierDetection:
-    """Ejection of endpoints that fail (gRFC A50); gRPC ignores Envoy's consecutive_5xx."""
+    """Ejects endpoints that fail (gRFC A50). gRPC ignores Envoy's consecutive_5xx."""
 
     interval: float = 10.0  # s
-    base_ejection_time: float = 30.0  # s, × how often in a row
+    base_ejection_time: float = 30.0  # s, × the number of ejections in a row
     max_ejection_time: float = 300.0  # s
     max_ejection_percent: int = 10
     failure_percentage: FailurePercentage | None = None
@@ -72,7 +72,7 @@ class OutlierDetection:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Of every service that a control plane serves."""
+    """The policy of every service that a control plane serves."""
 
     balancing: Balancing = Balancing.ROUND_ROBIN
     weights: Weights = field(default_factory=Weights)
@@ -81,7 +81,7 @@ class Policy:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read a policy in JSON, an object with these fields; raises PolicyError."""
+        """Parse a policy from JSON, an object with these fields; raises PolicyError."""
         try:
             value = json.loads(text)
         except ValueError as error:
@@ -109,7 +109,7 @@ def _weights(value: object) -> Weights:
 
 
 RETRIABLE = ("cancelled", "deadline-exceeded", "internal", "resource-exhausted", "unavailable")
-"""The codes on which gRPC's xDS client retries (gRFC A44)."""
+"""The codes that gRPC's xDS client can retry (gRFC A44)."""
 
 
 def _retry(value: object) -> Retry:
@@ -147,7 +147,7 @@ def _outlier_detection(value: object) -> OutlierDetection:
 
 
 def _table(kind: type[Any], value: object, where: str) -> dict[str, Any]:
-    known = [one.name for one in fields(kind)]
+    known = [option.name for option in fields(kind)]
     if not isinstance(value, dict):
         raise PolicyError(f"{where}: expected an object, found {value!r:.80}")
     for key in value:
@@ -157,8 +157,8 @@ def _table(kind: type[Any], value: object, where: str) -> dict[str, Any]:
 
 
 def _numbers(kind: type[Any], given: dict[str, Any], where: str) -> dict[str, Any]:
-    """Check each number against its field: whole where the default is, in bounds that the name tells."""
-    whole = {one.name for one in fields(kind) if isinstance(one.default, int)}
+    """Check each number: integers for integer fields, within the bounds that follow from the field's name."""
+    whole = {option.name for option in fields(kind) if isinstance(option.default, int)}
     for key, value in given.items():
         is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
         highest = 100 if key in {"enforcing", "threshold", "max_ejection_percent"} else 1e6

@@ -1,4 +1,4 @@
-"""``endpoint_push``: arguments, the control plane's life, and its exit status."""
+"""``endpoint_push``: arguments, running the control plane, and the exit status."""
 
 import argparse
 import asyncio
@@ -25,26 +25,26 @@ from endpoint_push.sources.reports import Reports
 from endpoint_push.v1 import push_pb2_grpc
 
 SERVICES = ("", wire.SERVICE, removal.SERVICE)
-"""The names for which the health service answers."""
+"""The names that the health service knows."""
+_PLAIN_OPTIONS = (("grpc.so_reuseport", 0),)  # two control planes must never share an address
 _SERVER_OPTIONS = (
-    # A client that is gone without a word must not count as connected, nor hold up a removal.
+    # A client that vanished must not count as connected, nor delay a removal.
     ("grpc.keepalive_time_ms", 10_000),
     ("grpc.keepalive_timeout_ms", 5_000),
     ("grpc.http2.ping_timeout_ms", 5_000),
-    # Clients may do the same, however long nothing changes.
+    # Clients may send keepalive pings however long nothing changes.
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
     ("grpc.keepalive_permit_without_calls", 1),
-    # Two must never share an address.
-    ("grpc.so_reuseport", 0),
+    *_PLAIN_OPTIONS,
 )
 
 
 class _UnableError(Exception):
-    """It cannot be served; the message is one line."""
+    """It cannot be served. The message is one line."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Serve until SIGTERM; returns the exit status: 0, or 1 when an address or the cluster can't be had."""
+    """Serve until SIGTERM; returns the exit status: 0, or 1 if an address or the cluster cannot be used."""
     termination = Termination()
     args = _parser().parse_args(argv)
     try:
@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 async def _serve(args: argparse.Namespace, termination: Termination) -> None:
     log = Log()
     observer.add_observer(log.observe)
-    # Versions of a control plane that was started anew must not repeat: they start from the clock.
+    # Versions start from the clock, so that a restarted control plane repeats none.
     control_plane = ControlPlane(Catalog(args.policy, time.time_ns() // 1_000_000), observer.tell)
     server = grpc.aio.server(options=_SERVER_OPTIONS)
     server.add_generic_rpc_handlers((control_plane.handler(),))
@@ -70,8 +70,12 @@ async def _serve(args: argparse.Namespace, termination: Termination) -> None:
     )
     for service in SERVICES:
         await health_servicer.set(service, health_pb2.HealthCheckResponse.NOT_SERVING)
-    addresses = {"address": _listen(server, args.address)}
+    addresses = {"address": _listen(server, args.address, _credentials(args))}
     async with AsyncExitStack() as stack:
+        if args.health_address:
+            probed = grpc.aio.server(options=_PLAIN_OPTIONS)
+            health_pb2_grpc.add_HealthServicer_to_server(health_servicer, probed)
+            addresses["health"] = await _serve_until_end(probed, args.health_address, stack)
         addresses |= await _begin_source(args, control_plane, stack)
         await server.start()
         ended = asyncio.create_task(termination.wait())
@@ -94,14 +98,12 @@ async def _serve(args: argparse.Namespace, termination: Termination) -> None:
 async def _begin_source(
     args: argparse.Namespace, control_plane: ControlPlane, stack: AsyncExitStack
 ) -> dict[str, str]:
-    """Have endpoints come from where the arguments say, until the stack ends; returns what it listens on."""
+    """Start the source that the arguments name; it ends with the stack. Returns its listening addresses."""
     if args.reports is not None:
-        reports = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+        reports = grpc.aio.server(options=_PLAIN_OPTIONS)
         push_pb2_grpc.add_EndpointServiceServicer_to_server(Reports(control_plane), reports)
-        address = _listen(reports, args.reports)
-        await reports.start()
-        stack.push_async_callback(reports.stop, None)
-        control_plane.source_synced()  # a service of which nothing was reported is none
+        address = await _serve_until_end(reports, args.reports, stack)
+        control_plane.source_synced()  # a service of which nothing was reported does not exist
         return {"reports": address}
     try:
         from endpoint_push.sources.kubernetes import (  # noqa: PLC0415  # an extra, not needed otherwise
@@ -120,12 +122,32 @@ async def _begin_source(
     return {}
 
 
-def _listen(server: grpc.aio.Server, address: str) -> str:
-    """Returns the address with the port that was free, where 0 was asked for."""
+async def _serve_until_end(server: grpc.aio.Server, address: str, stack: AsyncExitStack) -> str:
+    """Start a plain-text server that ends with the stack. Returns the address that it listens on."""
+    listening = _listen(server, address)
+    await server.start()
+    stack.push_async_callback(server.stop, None)
+    return listening
+
+
+def _credentials(args: argparse.Namespace) -> grpc.ServerCredentials | None:
+    if args.tls_certificate is None:
+        return None
+    return grpc.ssl_server_credentials([(args.tls_key, args.tls_certificate)])
+
+
+def _listen(server: grpc.aio.Server, address: str, credentials: grpc.ServerCredentials | None = None) -> str:
+    """Listen, and return the address with the port that was chosen if 0 was given."""
     try:
-        return f"{address.rpartition(':')[0]}:{server.add_insecure_port(address)}"
+        if credentials is None:
+            port = server.add_insecure_port(address)
+        else:
+            port = server.add_secure_port(address, credentials)
+        return f"{address.rpartition(':')[0]}:{port}"
     except RuntimeError as error:
-        raise _UnableError(f"cannot listen on {address}: in use, or not of this machine") from error
+        raise _UnableError(
+            f"cannot listen on {address}: it is in use, or not an address of this machine"
+        ) from error
 
 
 def _policy(text: str) -> Policy:
@@ -150,7 +172,19 @@ def _parser() -> arguments.Parser:
         "--address",
         type=arguments.address,
         default="127.0.0.1:18000",
-        help="IP:PORT for clients, for servers that end and for probes (default: %(default)s)",
+        help="IP:PORT for clients, terminating servers and probes (default: %(default)s)",
+    )
+    add(
+        "--tls-certificate",
+        type=arguments.content,
+        metavar="FILE",
+        help="that it shows at --address (plain text)",
+    )
+    add("--tls-key", type=arguments.content, metavar="FILE", help="its private key")
+    add(
+        "--health-address",
+        type=arguments.address,
+        help="IP:PORT, where probes that speak no TLS find the health service, and nothing else (none)",
     )
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument(
@@ -159,19 +193,19 @@ def _parser() -> arguments.Parser:
         metavar="NAMESPACE",
         nargs="?",
         const=os.environ.get("POD_NAMESPACE", "default"),
-        help="watch this namespace's EndpointSlices; without a name, that of POD_NAMESPACE",
+        help="watch this namespace's EndpointSlices (default: POD_NAMESPACE)",
     )
     source.add_argument(
         "--reports",
         type=arguments.address,
         metavar="IP:PORT",
-        help="take endpoints that are reported here (endpoint_push.v1.EndpointService)",
+        help="IP:PORT on which to accept endpoint reports (endpoint_push.v1.EndpointService)",
     )
     add(
         "--port-name",
         type=_name,
         default="grpc",
-        help="of a Service with several ports, the one that speaks gRPC (default: %(default)s)",
+        help="the port that speaks gRPC, if a Service has several (default: %(default)s)",
     )
     add(
         "--policy",

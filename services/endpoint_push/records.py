@@ -1,16 +1,16 @@
-"""What happens in a control plane, as small typed records: whoever wants to know gets each as it happens.
+"""Small typed records of what happens in a control plane; observers get each as it happens.
 
-All instants are nanoseconds since the Unix epoch. Addresses are texts, ``10.0.0.1:50051``, sorted.
+All instants are nanoseconds since the Unix epoch. Addresses are sorted texts such as ``10.0.0.1:50051``.
 """
 
 from dataclasses import dataclass
 
-from endpoint_push.wire import Kind
+from endpoint_push.wire import ResourceType
 
 
 @dataclass(frozen=True, slots=True)
 class EndpointsChanged:
-    """A service has other endpoints from now on, and clients are being told."""
+    """A service's endpoints have changed; the change is being pushed to clients."""
 
     at: int
     service: str
@@ -22,7 +22,7 @@ class EndpointsChanged:
 
 @dataclass(frozen=True, slots=True)
 class EndpointsWithheld:
-    """A service has no endpoint left; clients keep the last ones, as an empty list would fail every RPC."""
+    """A service has no endpoints left. Clients keep the last ones: an empty list would fail every RPC."""
 
     at: int
     service: str
@@ -31,7 +31,7 @@ class EndpointsWithheld:
 
 @dataclass(frozen=True, slots=True)
 class SourceSynced:
-    """The whole state was read from where endpoints come from; the first time, or again after a loss."""
+    """The source of endpoints was read completely, for the first time or again after a loss."""
 
     at: int
     services: int
@@ -39,7 +39,7 @@ class SourceSynced:
 
 @dataclass(frozen=True, slots=True)
 class SourceLost:
-    """Where endpoints come from does not answer; what is known stays."""
+    """The source of endpoints does not answer; the known endpoints stay."""
 
     at: int
     reason: str
@@ -47,7 +47,7 @@ class SourceLost:
 
 @dataclass(frozen=True, slots=True)
 class ClientConnected:
-    """A client opened its stream, and has said who it is."""
+    """A client opened its stream and named itself."""
 
     at: int
     stream: int  # unique in this process
@@ -70,10 +70,10 @@ class VersionSent:
     at: int
     stream: int
     node: str
-    kind: Kind
+    kind: ResourceType
     version: int
     resources: tuple[str, ...]
-    # Of endpoints only: the lists, and how they differ from what this stream was sent before.
+    # Only for endpoints: the lists, and how they differ from what this stream was sent before.
     addresses: tuple[str, ...] = ()
     added: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
@@ -81,7 +81,7 @@ class VersionSent:
 
 @dataclass(frozen=True, slots=True)
 class Acked:
-    """A client uses what it was sent."""
+    """A client accepted what it was sent."""
 
     at: int
     sent: VersionSent
@@ -98,7 +98,7 @@ class Nacked:
 
 @dataclass(frozen=True, slots=True)
 class Unanswered:
-    """A client neither took nor refused it: its stream ended, or it answered to a later version at once."""
+    """A client neither accepted nor refused it: its stream ended, or it answered a later version instead."""
 
     at: int
     sent: VersionSent

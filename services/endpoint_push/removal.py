@@ -1,4 +1,4 @@
-"""The service for servers that end: is my removal acknowledged?"""
+"""The service for servers that are about to end: it answers when a server's removal is confirmed."""
 
 import ipaddress
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from endpoint_push.endpoints import Endpoint
 from endpoint_push.v1 import push_pb2, push_pb2_grpc
 
 SERVICE = push_pb2.DESCRIPTOR.services_by_name["RemovalService"].full_name
-"""The service's full name, by which health and reflection know it."""
+"""The service's full name, as used by health and reflection."""
 
 
 class Removals(push_pb2_grpc.RemovalServiceServicer):
@@ -24,7 +24,7 @@ class Removals(push_pb2_grpc.RemovalServiceServicer):
         request: push_pb2.AwaitRemovedRequest,
         context: grpc.aio.ServicerContext[push_pb2.AwaitRemovedRequest, push_pb2.AwaitRemovedResponse],
     ) -> push_pb2.AwaitRemovedResponse:
-        """Wait, until the deadline if need be; INVALID_ARGUMENT for what is no address."""
+        """Wait, up to the deadline; INVALID_ARGUMENT if the request has no valid address."""
         try:
             matches = _matcher(request.address)
         except ValueError as error:
@@ -33,7 +33,7 @@ class Removals(push_pb2_grpc.RemovalServiceServicer):
 
 
 def _matcher(address: str) -> Callable[[Endpoint], bool]:
-    """Which endpoints an address, with or without a port, means; raises ValueError."""
+    """Return a test for the endpoints that an address, with or without a port, means; raises ValueError."""
     try:
         host = str(ipaddress.ip_address(address))
     except ValueError:

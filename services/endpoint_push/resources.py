@@ -1,4 +1,4 @@
-"""A service and its endpoints as the four resources of which a client's configuration consists. Pure."""
+"""A service and its endpoints as the four resources of a client's configuration. No I/O."""
 
 from collections.abc import Sequence
 
@@ -15,42 +15,42 @@ from endpoint_push.wire import (
     ROUTER,
     WEIGHTED_ROUND_ROBIN,
     WRR_LOCALITY,
-    Kind,
+    ResourceType,
     packed,
 )
 from endpoint_push.xds.v3 import resources_pb2 as pb
 
 _ADS = pb.ConfigSource(ads=pb.AggregatedConfigSource(), resource_api_version=pb.API_VERSION_V3)
 
-# By default a client refuses what exceeds 1024 RPCs in flight ("circuit breaker drop"); over DNS none does.
+# By default, a client fails RPCs beyond 1024 in flight ("circuit breaker drop"). Over DNS there is no limit.
 _UNLIMITED = pb.CircuitBreakers(thresholds=[pb.Thresholds(max_requests=UInt32Value(value=2**32 - 1))])
 
 
 def listener(service: str) -> Any:
-    """What ``xds:///service`` leads to first."""
+    """Return the listener, the first resource that ``xds:///service`` leads to."""
     manager = pb.HttpConnectionManager(
         rds=pb.Rds(config_source=_ADS, route_config_name=service),
         http_filters=[pb.HttpFilter(name="router", typed_config=packed(ROUTER, pb.Router()))],
     )
     api = pb.ApiListener(api_listener=packed(CONNECTION_MANAGER, manager))
-    return packed(Kind.LISTENER, pb.Listener(name=service, api_listener=api))
+    return packed(ResourceType.LISTENER, pb.Listener(name=service, api_listener=api))
 
 
 def route(service: str, policy: Policy) -> Any:
-    """All methods go to the one cluster."""
+    """Return the route: all methods go to the service's one cluster."""
     action = pb.RouteAction(
         cluster=service, retry_policy=None if policy.retry is None else _retry(policy.retry)
     )
     host = pb.VirtualHost(
         name=service, domains=["*"], routes=[pb.Route(match=pb.RouteMatch(prefix=""), route=action)]
     )
-    return packed(Kind.ROUTE, pb.RouteConfiguration(name=service, virtual_hosts=[host]))
+    return packed(ResourceType.ROUTE, pb.RouteConfiguration(name=service, virtual_hosts=[host]))
 
 
 def cluster(service: str, policy: Policy) -> Any:
-    """How to balance among the endpoints."""
+    """Return the cluster: how to balance among the endpoints."""
     return packed(
-        Kind.CLUSTER,
+        ResourceType.CLUSTER,
         pb.Cluster(
             name=service,
             type=pb.DISCOVERY_TYPE_EDS,
@@ -59,15 +59,15 @@ def cluster(service: str, policy: Policy) -> Any:
             outlier_detection=(
                 None if policy.outlier_detection is None else _outliers(policy.outlier_detection)
             ),
-            load_balancing_policy=_one(
-                WRR_LOCALITY, pb.WrrLocality(endpoint_picking_policy=_picking(policy))
+            load_balancing_policy=_first_of(
+                (WRR_LOCALITY, pb.WrrLocality(endpoint_picking_policy=_picking(policy)))
             ),
         ),
     )
 
 
 def assignment(service: str, endpoints: Sequence[Endpoint]) -> Any:
-    """The endpoints, all of one locality: gRPC ignores a locality without a weight."""
+    """Return the endpoints, all in one locality; it has a weight, as gRPC ignores a locality without one."""
     locality = pb.LocalityLbEndpoints(
         locality=pb.Locality(region="default"),
         load_balancing_weight=UInt32Value(value=1),
@@ -82,29 +82,37 @@ def assignment(service: str, endpoints: Sequence[Endpoint]) -> Any:
             for endpoint in endpoints
         ],
     )
-    return packed(Kind.ENDPOINTS, pb.ClusterLoadAssignment(cluster_name=service, endpoints=[locality]))
+    return packed(
+        ResourceType.ENDPOINTS, pb.ClusterLoadAssignment(cluster_name=service, endpoints=[locality])
+    )
 
 
-def _one(
-    type_url: str, message: pb.WrrLocality | pb.RoundRobin | pb.ClientSideWeightedRoundRobin
+def _first_of(
+    *choices: tuple[str, pb.WrrLocality | pb.RoundRobin | pb.ClientSideWeightedRoundRobin],
 ) -> pb.LoadBalancingPolicy:
-    extension = pb.TypedExtensionConfig(name=type_url, typed_config=packed(type_url, message))
-    return pb.LoadBalancingPolicy(policies=[pb.Policy(typed_extension_config=extension)])
+    """Return a list of policies, of which a client takes the first that it knows."""
+    extensions = [
+        pb.TypedExtensionConfig(name=type_url, typed_config=packed(type_url, message))
+        for type_url, message in choices
+    ]
+    return pb.LoadBalancingPolicy(
+        policies=[pb.Policy(typed_extension_config=extension) for extension in extensions]
+    )
 
 
 def _picking(policy: Policy) -> pb.LoadBalancingPolicy:
+    round_robin = (ROUND_ROBIN, pb.RoundRobin())
     if policy.balancing is Balancing.ROUND_ROBIN:
-        return _one(ROUND_ROBIN, pb.RoundRobin())
+        return _first_of(round_robin)
     weights = policy.weights
-    return _one(
-        WEIGHTED_ROUND_ROBIN,
-        pb.ClientSideWeightedRoundRobin(
-            blackout_period=_duration(weights.blackout),
-            weight_expiration_period=_duration(weights.expiration),
-            weight_update_period=_duration(weights.update),
-            error_utilization_penalty=FloatValue(value=weights.error_penalty),
-        ),
+    weighted = pb.ClientSideWeightedRoundRobin(
+        blackout_period=_duration(weights.blackout),
+        weight_expiration_period=_duration(weights.expiration),
+        weight_update_period=_duration(weights.update),
+        error_utilization_penalty=FloatValue(value=weights.error_penalty),
     )
+    # grpc-js knows it only if an experiment is enabled, and would refuse a list with no other policy.
+    return _first_of((WEIGHTED_ROUND_ROBIN, weighted), round_robin)
 
 
 def _retry(retry: Retry) -> pb.RetryPolicy:
@@ -123,7 +131,7 @@ def _outliers(outliers: Outliers) -> pb.OutlierDetection:
         base_ejection_time=_duration(outliers.base_ejection_time),
         max_ejection_time=_duration(outliers.max_ejection_time),
         max_ejection_percent=_whole(outliers.max_ejection_percent),
-        # Both are told always: for what is left out, Envoy's API has a default that ejects.
+        # Both are always sent: Envoy's API has a default that ejects for what is left out.
         enforcing_success_rate=_whole(0),
         enforcing_failure_percentage=_whole(0),
     )

@@ -1,7 +1,7 @@
-"""One client's stream: what it asked for, what it was sent, what it took. Pure: instants are given to it.
+"""One client's stream: what it asked for, was sent, and accepted. No I/O: callers pass the instants.
 
-The protocol is Envoy's xDS, aggregated, state of the world: a request with the nonce of a response takes it
-(ACK) or, with ``error_detail``, refuses it (NACK); a request with an earlier nonce says nothing new.
+The protocol is Envoy's xDS, aggregated, state of the world. A request with the nonce of a response accepts it
+(ACK) or, with ``error_detail``, refuses it (NACK). A request with an earlier nonce says nothing new.
 """
 
 from collections.abc import Callable
@@ -18,10 +18,10 @@ from endpoint_push.records import (
     Unanswered,
     VersionSent,
 )
-from endpoint_push.wire import Kind
+from endpoint_push.wire import ResourceType
 from endpoint_push.xds.v3.discovery_pb2 import DiscoveryRequest, DiscoveryResponse
 
-_KINDS = {kind.value: kind for kind in Kind}
+_KINDS = {kind.value: kind for kind in ResourceType}
 
 Lists = dict[str, frozenset[Endpoint]]
 
@@ -35,7 +35,7 @@ class _Outstanding:
 @dataclass(slots=True)
 class _Subscription:
     names: frozenset[str] = frozenset()
-    sent: dict[str, int] = field(default_factory=dict)  # name → version of what was sent last
+    sent: dict[str, int] = field(default_factory=dict)  # name → version that was sent last
     lists: Lists = field(default_factory=dict)  # the endpoints that were sent last
     taken: Lists = field(default_factory=dict)  # the endpoints that the client uses
     outstanding: dict[str, _Outstanding] = field(default_factory=dict)  # by nonce, in order
@@ -46,7 +46,7 @@ class Stream:
 
     Args:
         number: unique in this process.
-        catalog: what there is to be pushed.
+        catalog: what can be pushed.
     """
 
     def __init__(self, number: int, catalog: Catalog) -> None:
@@ -55,10 +55,10 @@ class Stream:
         self._catalog = catalog
         self._introduced = False
         self._nonces = 0
-        self._subscriptions = {kind: _Subscription() for kind in Kind}
+        self._subscriptions = {kind: _Subscription() for kind in ResourceType}
 
     def received(self, request: DiscoveryRequest, at: int) -> list[Record]:
-        """Take in a request; ``due`` has what is to be sent then."""
+        """Process a request; ``due`` then returns what has to be sent."""
         records: list[Record] = []
         if not self._introduced:
             self._introduced = True
@@ -72,7 +72,7 @@ class Stream:
         if nonce:
             records += self._answered(subscription, request, at)
             if subscription.outstanding:
-                return records  # not the last one's: whatever else it says, the last one's will say again
+                return records  # an earlier nonce: whatever else the request says, a later request repeats it
         subscription.names = frozenset(request.resource_names)
         for known in (subscription.sent, subscription.lists, subscription.taken):
             for name in known.keys() - subscription.names:
@@ -80,8 +80,8 @@ class Stream:
         return records
 
     def due(self, at: int) -> list[tuple[DiscoveryResponse, VersionSent]]:
-        """What the client has to be sent now; it counts as sent."""
-        found = []
+        """Return what the client has to be sent now; it counts as sent."""
+        responses = []
         for kind, subscription in self._subscriptions.items():
             there = {
                 name: resource
@@ -91,7 +91,7 @@ class Stream:
             versions = {name: resource.version for name, resource in there.items()}
             if versions.items() <= subscription.sent.items():
                 continue
-            lists = {name: there[name].endpoints for name in there} if kind is Kind.ENDPOINTS else {}
+            lists = {name: there[name].endpoints for name in there} if kind is ResourceType.ENDPOINTS else {}
             before, now = _union(subscription.lists), _union(lists)
             self._nonces += 1
             nonce = f"{self.number}-{self._nonces}"
@@ -114,11 +114,11 @@ class Stream:
                 type_url=kind,
                 nonce=nonce,
             )
-            found.append((response, record))
-        return found
+            responses.append((response, record))
+        return responses
 
     def ended(self, at: int) -> list[Record]:
-        """The stream has ended."""
+        """Note that the stream has ended."""
         records: list[Record] = [
             Unanswered(at, outstanding.record)
             for subscription in self._subscriptions.values()
@@ -129,21 +129,21 @@ class Stream:
         return records
 
     def may_use(self, service: str, matches: Callable[[Endpoint], bool]) -> bool:
-        """Whether the client may still send RPCs to such an endpoint of a service.
+        """Return whether the client may still send RPCs to a matching endpoint of a service.
 
-        A client that has not taken any list on this stream may have one from a stream before.
+        A client that has not accepted any list on this stream may have one from an earlier stream.
         """
-        subscription = self._subscriptions[Kind.ENDPOINTS]
+        subscription = self._subscriptions[ResourceType.ENDPOINTS]
         if service not in subscription.names:
             return False
         if service not in subscription.taken:
             return True
         lists = [subscription.taken[service]]
-        lists += [one.lists.get(service, frozenset()) for one in subscription.outstanding.values()]
+        lists += [response.lists.get(service, frozenset()) for response in subscription.outstanding.values()]
         return any(matches(endpoint) for endpoints in lists for endpoint in endpoints)
 
     def _answered(self, subscription: _Subscription, request: DiscoveryRequest, at: int) -> list[Record]:
-        """An ACK or a NACK of what is outstanding; what was sent before that has no answer any more."""
+        """Process an ACK or a NACK of an outstanding response; earlier ones will not be answered any more."""
         if request.response_nonce not in subscription.outstanding:
             return []
         records: list[Record] = []

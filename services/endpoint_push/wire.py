@@ -1,4 +1,4 @@
-"""The names of Envoy's API as they go over the wire; see proto/endpoint_push/xds/v3 for the messages."""
+"""The names of Envoy's API as they are sent; proto/endpoint_push/xds/v3 has the messages."""
 
 from enum import StrEnum
 from typing import Final
@@ -10,8 +10,8 @@ SERVICE: Final = "envoy.service.discovery.v3.AggregatedDiscoveryService"
 METHOD: Final = "StreamAggregatedResources"
 
 
-class Kind(StrEnum):
-    """The four types of resource, by type URL, in the order in which a client comes to ask for them."""
+class ResourceType(StrEnum):
+    """The four types of resource, by type URL, in the order in which a client asks for them."""
 
     LISTENER = "type.googleapis.com/envoy.config.listener.v3.Listener"
     ROUTE = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration"
@@ -30,5 +30,5 @@ WEIGHTED_ROUND_ROBIN: Final = (
 
 
 def packed(type_url: str, message: Message) -> Any:
-    """The message in an Any that bears Envoy's name for it."""
+    """Pack a message in an Any that has Envoy's name for it."""
     return Any(type_url=type_url, value=message.SerializeToString(deterministic=True))

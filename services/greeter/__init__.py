@@ -1,1 +1,1 @@
-"""The services under study. Plain gRPC programs: no telemetry code lives here."""
+"""The services under study. Plain gRPC programs, without telemetry."""

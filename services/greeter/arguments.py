@@ -1,21 +1,22 @@
-"""Command-line arguments that both programs take, and how a bad one is told: one line, exit status 2."""
+"""Command-line arguments of all programs. A bad one gets one line on standard error, and exit status 2."""
 
 import argparse
 import ipaddress
 import math
+from pathlib import Path
 from typing import NoReturn
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are one line, without the usage before it."""
+    """An argument parser whose errors are one line, without the usage."""
 
     def error(self, message: str) -> NoReturn:
-        """Say what is wrong and exit with status 2."""
+        """Write what is wrong and exit with status 2."""
         self.exit(2, f"{self.prog}: error: {' '.join(message.split())}\n")
 
 
 def address(text: str) -> str:
-    """``IP:PORT`` or ``[IP6]:PORT``, with a port from 0 (any free one) to 65535."""
+    """Parse ``IP:PORT`` or ``[IP6]:PORT``, with a port from 0 (any free one) to 65535."""
     host, _, port = text.rpartition(":")
     try:
         ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))
@@ -27,15 +28,15 @@ def address(text: str) -> str:
 
 
 def loopback_address(text: str) -> str:
-    """An ``address`` that only this machine, or this pod, can reach."""
+    """Parse an ``address`` that only this machine, or this pod, can reach."""
     host = address(text).rpartition(":")[0].removeprefix("[").removesuffix("]")
     if not ipaddress.ip_address(host).is_loopback:
-        raise argparse.ArgumentTypeError(f"{text!r} is not on loopback")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a loopback address")
     return text
 
 
 def positive(text: str) -> float:
-    """A finite number greater than zero."""
+    """Parse a finite number greater than zero."""
     value = _finite(text)
     if value <= 0:
         raise argparse.ArgumentTypeError(f"{text!r} is not greater than 0")
@@ -43,15 +44,47 @@ def positive(text: str) -> float:
 
 
 def not_negative(text: str) -> float:
-    """A finite number of at least zero."""
+    """Parse a finite number of at least zero."""
     value = _finite(text)
     if value < 0:
         raise argparse.ArgumentTypeError(f"{text!r} is less than 0")
     return value
 
 
+def share(text: str) -> float:
+    """Parse a number above 0 and up to 1."""
+    value = positive(text)
+    if value > 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is greater than 1")
+    return value
+
+
+def content(file: str) -> bytes:
+    """Read a file."""
+    try:
+        return Path(file).read_bytes()
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"{file!r} cannot be read: {error.strerror}") from None
+
+
+def factor(text: str) -> float:
+    """Parse a finite number of at least 1."""
+    value = _finite(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is less than 1")
+    return value
+
+
+def size(text: str) -> int:
+    """Parse the bytes of a message: from 0 to 4,000,000, a little less than gRPC's default limit."""
+    value = int(not_negative(text))
+    if value > 4_000_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is greater than 4000000")
+    return value
+
+
 def count(text: str) -> int:
-    """A whole number from 1 to 100000."""
+    """Parse an integer from 1 to 100000."""
     try:
         value = int(text)
     except ValueError:
@@ -62,7 +95,7 @@ def count(text: str) -> int:
 
 
 def channel_argument(text: str) -> tuple[str, int | str]:
-    """``KEY=VALUE``, a gRPC channel or server argument; a value that reads as an integer is one."""
+    """Parse ``KEY=VALUE``, a gRPC channel or server argument; VALUE becomes an int if it reads as one."""
     key, separator, value = text.partition("=")
     if not separator or not key:
         raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE")

@@ -1,1 +1,1 @@
-"""Where endpoints come from: one module a source."""
+"""Sources of endpoints, one module each."""

@@ -1,6 +1,6 @@
-"""Endpoints as a cluster has them: a watch of a namespace's EndpointSlices, resumed whenever it is lost.
+"""Takes endpoints from a cluster: a watch of a namespace's EndpointSlices, resumed whenever it is lost.
 
-lightkube is an extra of this distribution, so that servers and clients do without: imported here alone.
+Only this module imports lightkube, which is an extra of this distribution: servers and clients do without.
 """
 
 import asyncio
@@ -17,25 +17,25 @@ from endpoint_push.sources.slices import Slice, SliceEndpoint, Slices
 
 SERVICE_LABEL = "kubernetes.io/service-name"
 WATCH_SECONDS = 60
-"""After which the API server ends a watch, and a new one goes on from where it was."""
+"""Seconds after which the API server ends a watch, and a new one continues from there."""
 _SILENT = WATCH_SECONDS + 10
-"""Seconds without a word, after which the connection counts as dead."""
+"""Seconds without a message after which the connection counts as dead."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 
 _Item = TypeVar("_Item")
 
 
 class KubernetesError(Exception):
-    """There is no cluster to be watched; the message is one line."""
+    """No cluster can be watched. The message is one line."""
 
 
 class EndpointSliceWatch:
-    """Keeps a control plane's endpoints as those of a namespace.
+    """Keeps a control plane's endpoints equal to those of a namespace.
 
     Args:
         control_plane: gets the endpoints.
-        namespace: whose EndpointSlices are watched.
-        port_name: the port of a Service that speaks gRPC, where it has several.
+        namespace: the namespace whose EndpointSlices are watched.
+        port_name: the port that speaks gRPC, for a Service with several ports.
         client: the API's client.
     """
 
@@ -49,15 +49,15 @@ class EndpointSliceWatch:
 
     @classmethod
     def open(cls, control_plane: ControlPlane, namespace: str, port_name: str) -> Self:
-        """With the pod's service account, or else the kubeconfig; raises KubernetesError without either."""
+        """Connect with the pod's service account or the kubeconfig; raises KubernetesError without either."""
         try:
             client = AsyncClient(namespace=namespace)
         except (ConfigError, OSError) as error:
-            raise KubernetesError(f"no cluster to be watched: {error}") from error
+            raise KubernetesError(f"there is no cluster to watch: {error}") from error
         return cls(control_plane, namespace, port_name, client)
 
     async def run(self) -> None:
-        """List, then watch; when that is lost, list again, and tell what is different then."""
+        """List, then watch; whenever the watch is lost, list again and push what has changed."""
         pause = _FIRST_PAUSE
         while True:
             try:
@@ -71,7 +71,7 @@ class EndpointSliceWatch:
                 pause = min(pause * 2, _LONGEST_PAUSE)
 
     async def close(self) -> None:
-        """End the client."""
+        """Close the client."""
         await self._client.close()
 
     async def _list(self) -> str:
@@ -82,7 +82,7 @@ class EndpointSliceWatch:
         return listed.resourceVersion
 
     async def _watch(self, version: str) -> None:
-        # The client's own loop resumes a watch that the server has ended in order, and raises otherwise.
+        # The client's own loop resumes a watch that the server ended in order, and raises in other cases.
         events = self._client.watch(
             EndpointSlice,
             namespace=self._namespace,
@@ -103,7 +103,7 @@ class EndpointSliceWatch:
 
 
 async def _each_within(items: AsyncIterator[_Item], seconds: float) -> AsyncIterator[_Item]:
-    """Each item; raises TimeoutError when one takes longer."""
+    """Yield each item; raises TimeoutError if one takes longer."""
     while True:
         try:
             async with asyncio.timeout(seconds):

@@ -1,4 +1,4 @@
-"""Endpoints as a platform reports them over gRPC."""
+"""Takes endpoints that a platform reports over gRPC."""
 
 import time
 from collections.abc import AsyncIterator
@@ -11,7 +11,7 @@ from endpoint_push.v1 import push_pb2, push_pb2_grpc
 
 
 class Reports(push_pb2_grpc.EndpointServiceServicer):
-    """Takes whole lists; one that cannot be read ends the stream, and changes nothing."""
+    """Accepts whole lists; a list that cannot be read ends the stream, and changes nothing."""
 
     def __init__(self, control_plane: ControlPlane) -> None:
         self._control_plane = control_plane
@@ -21,7 +21,7 @@ class Reports(push_pb2_grpc.EndpointServiceServicer):
         request_iterator: AsyncIterator[push_pb2.ReportEndpointsRequest],
         context: grpc.aio.ServicerContext[push_pb2.ReportEndpointsRequest, push_pb2.ReportEndpointsResponse],
     ) -> AsyncIterator[push_pb2.ReportEndpointsResponse]:
-        """Take in list after list; INVALID_ARGUMENT for a list that cannot be read."""
+        """Accept list after list; INVALID_ARGUMENT for a list that cannot be read."""
         async for request in request_iterator:
             try:
                 endpoints = [Endpoint.parse(address) for address in request.addresses]

@@ -1,4 +1,4 @@
-"""EndpointSlices as endpoints of services: what the conditions mean, and several slices of one service. Pure.
+"""Turns EndpointSlices into endpoints of services: conditions, and several slices of a service. No I/O.
 
 https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/
 """
@@ -19,31 +19,32 @@ class SliceEndpoint:
 
     @property
     def is_wanted(self) -> bool:
-        """Whether it is to get new RPCs: ready (unknown counts as ready), and not told to end.
+        """Whether it should get new RPCs: it is ready (unknown counts as ready) and not terminating.
 
-        ``serving`` is not looked at: it tells of a server that ends whether it still answers, and those are
-        what clients are to leave. ``terminating`` is, since with publishNotReadyAddresses all are ready.
+        ``serving`` does not matter: it says whether a terminating server still answers, but clients are to
+        leave that server anyway. ``terminating`` does, since with publishNotReadyAddresses all endpoints are
+        ready.
         """
         return self.ready is not False and not self.terminating
 
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """An EndpointSlice, as far as it matters here."""
+    """The fields of an EndpointSlice that matter here."""
 
     name: str
-    service: str  # its label kubernetes.io/service-name
+    service: str  # the label kubernetes.io/service-name
     endpoints: tuple[SliceEndpoint, ...]
-    ports: tuple[tuple[str, int], ...]  # (name or "", number), of TCP
+    ports: tuple[tuple[str, int], ...]  # (name or "", number), only TCP
 
     def listed(self, port_name: str) -> Iterable[Endpoint]:
-        """The endpoints that are wanted, on the port of that name, or on the only port there is."""
+        """Return the wanted endpoints, on the port of that name, or on the only port."""
         port = _port(self.ports, port_name)
         if port is None:
             return
         for endpoint in self.endpoints:
             if endpoint.is_wanted:
-                for address in endpoint.addresses[:1]:  # of further ones no semantics are defined
+                for address in endpoint.addresses[:1]:  # the API defines no meaning for further addresses
                     yield Endpoint(address, port)
 
 
@@ -55,32 +56,32 @@ class Slices:
         self._slices: dict[str, Slice] = {}
 
     def replace(self, slices: Iterable[Slice]) -> list[str]:
-        """These are all; returns the services that had or have one."""
-        before, self._slices = self._slices, {one.name: one for one in slices}
-        return sorted({one.service for one in (*before.values(), *self._slices.values())})
+        """Replace all slices; returns the services that had or have one."""
+        before, self._slices = self._slices, {piece.name: piece for piece in slices}
+        return sorted({piece.service for piece in (*before.values(), *self._slices.values())})
 
     def put(self, new: Slice) -> list[str]:
-        """A slice was added or modified; returns the services that it concerns."""
+        """Add or modify a slice; returns the services that it concerns."""
         before = self._slices.get(new.name)
         self._slices[new.name] = new
         return sorted({new.service} if before is None else {before.service, new.service})
 
     def delete(self, name: str) -> list[str]:
-        """A slice was deleted; returns the services that it concerns."""
+        """Delete a slice; returns the services that it concerns."""
         gone = self._slices.pop(name, None)
         return [] if gone is None else [gone.service]
 
     def endpoints(self, service: str) -> frozenset[Endpoint]:
-        """The endpoints of a service, out of all its slices; one that is in two of them counts once.
+        """Return a service's endpoints from all its slices; one that is in two slices counts once.
 
-        While the controller moves an endpoint from slice to slice, the one in which it is not wanted is
-        not the newer one for certain; being wanted in either is enough.
+        While the controller moves an endpoint from one slice to another, the slice in which it is not wanted
+        may be the older one. So it is enough if it is wanted in either.
         """
         return frozenset(
             endpoint
-            for one in self._slices.values()
-            if one.service == service
-            for endpoint in one.listed(self._port_name)
+            for piece in self._slices.values()
+            if piece.service == service
+            for endpoint in piece.listed(self._port_name)
         )
 
 

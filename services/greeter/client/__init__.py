@@ -1,1 +1,1 @@
-"""The client: open-loop load from several channels, each a simulated client."""
+"""The client: open-loop load from several channels, each of which is a simulated client."""

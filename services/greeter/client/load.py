@@ -1,59 +1,76 @@
-"""The open loop: sends each RPC when it is due, and never waits for an answer to do so."""
+"""The open loop: sends each RPC when it is due, and never waits for an answer before the next one."""
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import grpc
 
+from greeter.client.metadata import SCHEDULED_METADATA, Metadata
 from greeter.client.schedule import Due, Schedule
+from greeter.client.streams import MessagesOfStream, StreamCall, StreamPlan, TallyOfStreams
 from greeter.client.tally import Tally
-from greeter.v1 import greeter_pb2, greeter_pb2_grpc
 
-SCHEDULED_METADATA = "x-scheduled-unix-nano"
-"""Request metadata: the instant at which the RPC was due, in nanoseconds since the Unix epoch, decimal."""
+Call = Callable[[float, Metadata], Awaitable[str]]
+"""An RPC of one client; takes its deadline in seconds and its metadata.
+
+It returns the name of the server that answered, or "" if the answer has none. It raises
+``grpc.aio.AioRpcError`` for any other end. It must have sent the RPC before it first waits.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """What the clients call: an RPC with one answer for each client, and a stream if there are streams."""
+
+    rpcs: Sequence[Call]
+    streams: Sequence[StreamCall] = ()
+    plan: StreamPlan | None = None  # None: no streams
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What bounds the load."""
+    """The limits of the load."""
 
     timeout: float  # s, an RPC's deadline
-    max_in_flight: int  # RPCs of one client
-    max_lateness: float  # s; an RPC that could only be sent later is not sent at all
+    max_in_flight: int  # RPCs of one client at a time
+    max_lateness: float  # s; an RPC that is later than this is not sent at all
 
 
 class Load:
-    """Runs a schedule over channels, one a client."""
+    """Runs a schedule: makes each call when it is due.
 
-    def __init__(self, channels: Sequence[grpc.aio.Channel], schedule: Schedule, limits: Limits) -> None:
-        self._stubs = [greeter_pb2_grpc.GreeterServiceStub(channel) for channel in channels]
+    A stream that would outlive the load ends with it.
+    """
+
+    def __init__(self, calls: Calls, schedule: Schedule, limits: Limits) -> None:
+        self._calls = calls
         self._schedule = schedule
         self._limits = limits
-        self._in_flight = [0] * len(channels)
+        self._in_flight = [0] * schedule.clients
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopped = False
         self._awake: asyncio.Future[None] | None = None
-        self.tally = Tally()
+        self.tally = Tally(streams=None if calls.plan is None else TallyOfStreams())
 
     def stop(self) -> None:
-        """End the schedule now: what is not due yet is never scheduled."""
+        """End the schedule now: calls that are not due yet are never scheduled."""
         self._stopped = True
         if self._awake is not None:
             _wake(self._awake)
 
     async def run(self, start_at: float) -> float:
-        """Send until the schedule's end, then wait for what is in flight, no longer than its deadline.
+        """Send until the schedule's end, then wait for what is in flight, at most until its deadline.
 
         Args:
-            start_at: the schedule's zero, seconds since the Unix epoch.
+            start_at: when the schedule begins, in seconds since the Unix epoch.
 
         Returns:
-            The seconds that the schedule ran: its duration, or less when it was stopped.
+            The seconds that the schedule ran: its duration, or less if it was stopped.
         """
         loop = asyncio.get_running_loop()
-        # The wall clock is read once: a step of it must not move the schedule.
+        # Read the wall clock only once: a step of it must not move the schedule.
         zero = loop.time() + (start_at - time.time())
         zero_unix_nano = round(start_at * 1e9)
         for due in self._schedule:
@@ -61,7 +78,7 @@ class Load:
             if delay > 0:
                 await self._sleep(delay)
             elif len(self.tally.lateness) % 16 == 15:
-                await asyncio.sleep(0)  # far behind: let answers in, or catching up would starve them
+                await asyncio.sleep(0)  # far behind: let answers in, which catching up would delay
             if self._stopped:
                 break
             self._send(due, zero, zero_unix_nano)
@@ -76,32 +93,34 @@ class Load:
         if lateness > self._limits.max_lateness or self._in_flight[due.client] >= self._limits.max_in_flight:
             self.tally.not_sent += 1
             return
-        call = self._stubs[due.client].SayHello(
-            greeter_pb2.SayHelloRequest(name=f"client-{due.client}"),
-            timeout=self._limits.timeout,
-            metadata=((SCHEDULED_METADATA, str(zero_unix_nano + round(due.at * 1e9))),),
-        )
+        scheduled = (SCHEDULED_METADATA, str(zero_unix_nano + round(due.at * 1e9)))
+        messages, call = self._call(due, (scheduled,))
         self.tally.lateness.append(max(0.0, lateness))
         self._in_flight[due.client] += 1
-        task = asyncio.ensure_future(self._answer(call, due.client))
+        task = asyncio.ensure_future(self._answer(call, due.client, messages))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _answer(
-        self,
-        call: grpc.aio.UnaryUnaryCall[greeter_pb2.SayHelloRequest, greeter_pb2.SayHelloResponse],
-        client: int,
-    ) -> None:
+    def _call(self, due: Due, metadata: Metadata) -> tuple[MessagesOfStream | None, Awaitable[str]]:
+        """Send what is due; for a stream, also returns where its messages are counted."""
+        plan, timeout = self._calls.plan, self._limits.timeout
+        if plan is None or not plan.takes(due.number, f"{self._schedule.seed} {due.client}"):
+            return None, self._calls.rpcs[due.client](timeout, metadata)
+        messages = MessagesOfStream()
+        life = min(plan.life, self._schedule.duration - due.at)
+        return messages, self._calls.streams[due.client](life, life + timeout, metadata, messages)
+
+    async def _answer(self, call: Awaitable[str], client: int, messages: MessagesOfStream | None) -> None:
+        code, server = "CANCELLED", ""
         try:
-            response = await call
+            server = await call
+            code = "OK"
         except grpc.aio.AioRpcError as error:
-            self.tally.by_code[error.code().name] += 1
+            code = error.code().name
         except asyncio.CancelledError:
-            self.tally.by_code["CANCELLED"] += 1
-        else:
-            self.tally.by_code["OK"] += 1
-            self.tally.by_server[response.pod_name] += 1
+            pass
         finally:
+            self.tally.ended(code, server, messages)
             self._in_flight[client] -= 1
 
     async def _sleep(self, delay: float) -> None:
@@ -116,7 +135,7 @@ class Load:
 
     async def _finish(self) -> None:
         if self._tasks:
-            # Each RPC has its deadline; the second beyond is for answers on their way through the loop.
+            # Each RPC has its deadline; one more second is for answers that are already in the event loop.
             _, pending = await asyncio.wait(self._tasks, timeout=self._limits.timeout + 1)
             for task in pending:
                 task.cancel()

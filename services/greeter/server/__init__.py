@@ -1,1 +1,1 @@
-"""The server: one pod that answers after a constant time."""
+"""The server: one pod, which answers after a constant time."""

@@ -1,4 +1,4 @@
-"""CPU and memory that are used up for nothing, until they are given back."""
+"""Uses up CPU and memory until it is told to stop."""
 
 import hashlib
 import math
@@ -6,16 +6,16 @@ import mmap
 import threading
 import time
 
-_PERIOD = 0.02  # s over which a fraction of a core is burnt
+_PERIOD = 0.02  # s; each period has a busy and an idle part
 _BLOCK = bytes(1 << 16)
 _PAGE = mmap.PAGESIZE
 
 
 class Burning:
-    """Burns so many cores from its making until ``stop``.
+    """Keeps so many cores busy from construction until ``stop``.
 
-    Hashing a large block lets go of Python's global lock: what the server feels is the want of CPU, as it
-    would from a neighbour, and not of the interpreter.
+    Hashing a large block releases Python's global lock. So the server is slowed by the lack of CPU, as by a
+    busy neighbour, and not by the interpreter's lock.
     """
 
     def __init__(self, cores: float) -> None:
@@ -29,13 +29,13 @@ class Burning:
             thread.start()
 
     def stop(self) -> None:
-        """End, and wait for it: at most some milliseconds."""
+        """Stop, and wait for it: at most some milliseconds."""
         self._stopped.set()
         for thread in self._threads:
             thread.join()
 
     def _burn(self, share: float) -> None:
-        """Use this share of each period, as the thread's own clock has it: what it does not get it lacks."""
+        """Use this share of each period, by the thread's own CPU clock."""
         while not self._stopped.is_set():
             began, until = time.monotonic(), time.thread_time() + share * _PERIOD
             while time.thread_time() < until and not self._stopped.is_set():
@@ -44,9 +44,9 @@ class Burning:
 
 
 class Memory:
-    """Holds so many bytes, resident, from ``grow`` until ``release``.
+    """Holds so many bytes of resident memory from ``grow`` until ``release``.
 
-    A mapping of its own and not the interpreter's memory, which would keep what it is given back.
+    It is a mapping of its own, because the interpreter would keep memory that is given back to it.
     """
 
     def __init__(self, size: int) -> None:
@@ -54,10 +54,10 @@ class Memory:
         self._size = size
 
     def grow(self) -> None:
-        """Touch every page: memory that was never written to is none."""
+        """Write to every page: a page that was never written to uses no memory."""
         for start in range(0, self._size, _PAGE):
             self._map[start] = 1
 
     def release(self) -> None:
-        """Give it back."""
+        """Release the memory."""
         self._map.close()

@@ -1,9 +1,9 @@
-"""Trouble on the way to a server, made where it can be made without privileges: on its own sockets (Linux).
+"""Network faults that need no privileges, as the server makes them on its own sockets (Linux).
 
 ``reset`` disconnects each connection, so that the kernel sends a TCP reset. A blackhole is a socket filter
-(``SO_ATTACH_FILTER``, classic BPF) that drops whatever comes in: the handshake of a new connection, data, and
-the acknowledgement of what the server sent before. To the other end, that is a way on which packets get lost.
-No proxy stands between, so nothing is slower while there is no fault.
+(``SO_ATTACH_FILTER``, classic BPF) that drops every incoming packet: the handshake of a new connection, data,
+and acknowledgements of what the server sent. The other end sees a network that loses packets. There is no
+proxy, so nothing is slower while there is no fault.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
-_SO_ATTACH_FILTER = 26  # asm-generic/socket.h; the module socket has no names for them
+_SO_ATTACH_FILTER = 26  # from asm-generic/socket.h; Python's socket module lacks them
 _SO_DETACH_FILTER = 27
 _BPF_RET_K = 0x06  # BPF_RET | BPF_K: return the constant, here 0 bytes of the packet
 
@@ -24,46 +24,47 @@ _libc = ctypes.CDLL(None, use_errno=True)
 def reset(port: int) -> int:
     """Reset every connection that this process accepted on a port; returns how many.
 
-    ``connect`` to AF_UNSPEC dissolves a TCP socket's association (connect(2)), which on Linux sends RST.
+    ``connect`` to AF_UNSPEC dissolves a TCP socket's association (connect(2)), and Linux then sends RST.
     """
     count = 0
-    for one in _sockets(port):
-        if not one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-            count += _libc.connect(one.fileno(), bytes(16), 16) == 0  # sa_family 0 is AF_UNSPEC
+    for connection in _sockets(port):
+        if not connection.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            count += _libc.connect(connection.fileno(), bytes(16), 16) == 0  # sa_family 0 is AF_UNSPEC
     return count
 
 
 def drop(port: int) -> int:
-    """Drop every packet to a port of this process, also of new connections; returns the sockets."""
+    """Drop every packet to a port of this process, for new connections too; returns the number of sockets."""
     instruction = ctypes.create_string_buffer(struct.pack("HBBI", _BPF_RET_K, 0, 0, 0))
     program = struct.pack("HL", 1, ctypes.addressof(instruction))
     count = 0
-    for one in _sockets(port):
-        one.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
+    for connection in _sockets(port):
+        connection.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
         count += 1
     return count
 
 
 def pass_on(port: int) -> None:
-    """Drop nothing any more."""
-    for one in _sockets(port):
-        with contextlib.suppress(OSError):  # it has no filter
-            one.setsockopt(socket.SOL_SOCKET, _SO_DETACH_FILTER, 0)
+    """Stop dropping packets."""
+    for connection in _sockets(port):
+        with contextlib.suppress(OSError):  # the socket has no filter
+            connection.setsockopt(socket.SOL_SOCKET, _SO_DETACH_FILTER, 0)
 
 
 def _sockets(port: int) -> Iterator[socket.socket]:
-    """This process's TCP sockets on a local port, as duplicates that are closed again."""
-    for one in Path("/proc/self/fd").iterdir():
+    """Yield this process's TCP sockets on a local port, as duplicates that are closed again."""
+    for entry in Path("/proc/self/fd").iterdir():
         with contextlib.suppress(OSError):
-            descriptor = os.dup(int(one.name))
+            descriptor = os.dup(int(entry.name))
             try:
-                found = socket.socket(fileno=descriptor)
-            except OSError:  # no socket
+                connection = socket.socket(fileno=descriptor)
+            except OSError:  # not a socket
                 os.close(descriptor)
                 continue
-            with found:
+            with connection:
                 is_tcp = (
-                    found.family in (socket.AF_INET, socket.AF_INET6) and found.type == socket.SOCK_STREAM
+                    connection.family in (socket.AF_INET, socket.AF_INET6)
+                    and connection.type == socket.SOCK_STREAM
                 )
-                if is_tcp and found.getsockname()[1] == port:
-                    yield found
+                if is_tcp and connection.getsockname()[1] == port:
+                    yield connection

@@ -1,4 +1,4 @@
-"""How a pod ends: what Kubernetes asks for with SIGTERM, in the order that loses no RPC."""
+"""How a pod ends after SIGTERM: in the order that loses no RPC."""
 
 import asyncio
 import signal
@@ -11,10 +11,10 @@ from greeter.events import emit
 
 
 class Termination:
-    """SIGTERM (or SIGINT) from the first moment on, also before there is an event loop.
+    """Handles SIGTERM (or SIGINT) from the first moment on, also before there is an event loop.
 
-    Whoever starts the program may have it started with SIGTERM blocked, so that none can end it half-way:
-    the signal is let through as soon as it is handled.
+    The program may be started with SIGTERM blocked, so that the signal cannot end it half-way. It is
+    unblocked as soon as it is handled.
     """
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class Termination:
         """Return once the signal has come."""
         self._loop = asyncio.get_running_loop()
         self._event = asyncio.Event()
-        # asyncio's own handler wakes the loop; one of Python's alone would wait for the next event.
+        # asyncio's own handler wakes the loop; a plain Python handler would wait for the next event.
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self._event.set)
         if self._requested:
@@ -43,11 +43,11 @@ class Termination:
 async def drain(
     server: grpc.aio.Server, health_servicer: health.aio.HealthServicer, wait: float, grace: float
 ) -> None:
-    """NOT_SERVING at once, ``wait`` seconds of service as before, GOAWAY, ``grace`` seconds for open RPCs.
+    """Report NOT_SERVING at once, serve for ``wait`` seconds, send GOAWAY, give open RPCs ``grace`` seconds.
 
-    The wait is for clients to hear that this server goes away (through DNS, say) while it still answers.
-    Every RPC that the server works on has the grace. One that crosses the GOAWAY on its way, or that gRPC has
-    received and not yet handed to the program, is CANCELLED by gRPC: that is part of what is studied.
+    During the wait, clients learn (from DNS, say) that this server is going away, while it still answers.
+    Every RPC that the server is handling has the grace. An RPC that crosses the GOAWAY, or that gRPC has
+    received and not yet passed to the program, is CANCELLED by gRPC: that is part of what is studied.
     """
     emit("draining")
     await health_servicer.enter_graceful_shutdown()

@@ -1,4 +1,4 @@
-"""The faults that last on this server, and how each begins and ends."""
+"""The faults that are active on this server, and how each begins and ends."""
 
 import asyncio
 import contextlib
@@ -12,18 +12,19 @@ from greeter.server.trouble import BadFaultError, RpcFault, Trouble, decide
 from greeter.v1 import control_pb2
 
 MOST_MEMORY = 1 << 36
-"""Bytes that a fault may hold."""
+"""Most bytes that a fault may hold."""
 MOST_CORES = 256
 
 Request = control_pb2.InjectFaultRequest
 
 
 class Faults:
-    """Begins and ends faults, and decides by them what becomes of each RPC.
+    """Begins and ends faults, and decides with them what happens to each RPC.
 
     Attributes:
-        port: of the service in trouble; set when it is known.
-        reporter: that tells the load; None where none is told, and a fault that changes it has no effect.
+        port: the service's port; set when it is known.
+        reporter: reports the load; None if no load is reported, and then a fault that changes it has no
+            effect.
     """
 
     def __init__(self, set_ready: Callable[[bool], Awaitable[None]]) -> None:
@@ -36,15 +37,16 @@ class Faults:
         self._released = asyncio.Event()
 
     def decide(self) -> Trouble:
-        """What becomes of the next RPC."""
+        """Return what happens to the next RPC."""
         return decide(self._rpc.values())
 
-    async def released(self) -> None:
-        """Wait for the end of the next fault that lets RPCs hang."""
-        await self._released.wait()
+    @property
+    def released(self) -> asyncio.Event:
+        """Return an event that is set when one of the faults ends that make RPCs hang now."""
+        return self._released
 
     async def inject(self, request: Request) -> None:
-        """Begin a fault, in place of one of the same id. Raises BadFaultError."""
+        """Begin a fault; it replaces an active one of the same id. Raises BadFaultError."""
         if not request.id:
             raise BadFaultError("expected an id")
         await self.lift(request.id)
@@ -53,7 +55,7 @@ class Faults:
             self._lasting[request.id] = stack.pop_all()
 
     async def lift(self, fault: str) -> None:
-        """End a fault; one that is not there is over already."""
+        """End a fault; does nothing if it is not active."""
         if stack := self._lasting.pop(fault, None):
             await stack.aclose()
 
@@ -159,9 +161,9 @@ async def _memory(request: Request) -> AsyncIterator[None]:
     try:
         memory = Memory(size)
     except OSError as error:
-        raise BadFaultError(f"memory: {size} bytes cannot be had: {error.strerror}") from error
+        raise BadFaultError(f"memory: {size} bytes cannot be allocated: {error.strerror}") from error
     try:
-        await asyncio.to_thread(memory.grow)  # the service goes on meanwhile
+        await asyncio.to_thread(memory.grow)  # the service continues meanwhile
         yield
     finally:
         memory.release()
@@ -169,7 +171,7 @@ async def _memory(request: Request) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def _repeated(act: Callable[[], Awaitable[None]], period: float) -> AsyncIterator[None]:
-    """Act over and over; it is the act that takes the time."""
+    """Call ``act`` again and again; it takes the period itself. Raises BadFaultError for a bad period."""
     if not 0.01 <= period <= 3600:
         raise BadFaultError("expected a period from 0.01 to 3600 s")
 

@@ -1,4 +1,4 @@
-"""What the server tells of its load in each answer's trailers, for weighted_round_robin (gRFC A51, A58)."""
+"""The load that the server reports in each answer's trailers, for weighted_round_robin (gRFC A51, A58)."""
 
 import asyncio
 import os
@@ -17,18 +17,18 @@ _EVERY = 1.0  # s
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What is known at an instant, all of it since the start."""
+    """The server's counts at an instant, all since its start."""
 
     at: float  # monotonic, s
     cpu: float  # s of user and system time
-    rpcs: int  # ended, in whatever way
-    failed: int  # of these
+    rpcs: int  # ended, with any code
+    failed: int  # of these, with an error
 
 
 def measured(
     before: Sample, after: Sample, cores: float, memory_share: float
 ) -> control_pb2.LoadReport | None:
-    """The load between two samples; None when nothing was asked of the server: then it has no weight.
+    """Return the load between two samples; None if there were no RPCs: then the server has no weight.
 
     CPU utilisation is CPU time ÷ (time × cores that the process may use).
     """
@@ -44,20 +44,20 @@ def measured(
 
 
 class LoadReporter:
-    """Measures each second, and holds the trailer that tells it.
+    """Measures each second, and holds the trailer that reports it.
 
     Attributes:
-        trailer: of an answer now; empty as long as there is nothing to tell.
+        trailer: the trailer of an answer now; empty while there is nothing to report.
     """
 
     def __init__(self, answered: Mapping[str, int]) -> None:
-        self._answered = answered  # by status code, as it grows
+        self._answered = answered  # by status code, updated as RPCs end
         self._process = psutil.Process()
         self._forced: control_pb2.LoadReport | None = None
         self.trailer: tuple[tuple[str, bytes], ...] = ()
 
     async def run(self) -> None:
-        """Measure for ever."""
+        """Measure until cancelled."""
         cores = len(os.sched_getaffinity(0))
         before = self._sample()
         while True:
@@ -67,7 +67,7 @@ class LoadReporter:
             before = after
 
     def force(self, report: control_pb2.LoadReport | None) -> None:
-        """Tell this from now on, in place of what is measured; None: what is measured again."""
+        """Report this load instead of the measured one from now on; None: report the measured load again."""
         self._forced = report
         self._tell(report)
 

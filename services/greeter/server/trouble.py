@@ -1,4 +1,4 @@
-"""What becomes of an RPC while faults last: pure decisions; whoever asks carries them out."""
+"""Decides what happens to an RPC while faults are active. No I/O: the caller applies the decision."""
 
 import math
 import random
@@ -15,7 +15,7 @@ STATUS_CODES: Mapping[int, grpc.StatusCode] = {code.value[0]: code for code in g
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What is to be done to one RPC: it waits for the delay, then hangs, fails or is answered."""
+    """What happens to one RPC: it waits for the delay, then hangs, fails or is answered."""
 
     delay: float = 0.0  # s
     code: grpc.StatusCode | None = None  # None: it is answered
@@ -26,14 +26,14 @@ NONE = Trouble()
 
 
 class BadFaultError(ValueError):
-    """A fault that makes no sense; the message is one line."""
+    """The fault makes no sense. The message is one line."""
 
 
 @dataclass(frozen=True, slots=True)
 class RpcFault:
-    """A fault that concerns RPCs: latency, errors, or RPCs that hang."""
+    """A fault that affects RPCs: latency, errors, or RPCs that hang."""
 
-    chance: random.Random  # its own: what it does to the n-th RPC does not depend on other faults
+    chance: random.Random  # its own generator: what it does to the n-th RPC does not depend on other faults
     latency: Callable[[random.Random], float] | None = None  # draws seconds
     code: grpc.StatusCode | None = None
     hangs: bool = False
@@ -41,7 +41,7 @@ class RpcFault:
 
     @classmethod
     def of(cls, request: control_pb2.InjectFaultRequest) -> Self | None:
-        """The fault of a request; None for one that does not concern RPCs. Raises BadFaultError."""
+        """Return the fault of a request; None if it does not affect RPCs. Raises BadFaultError."""
         chance = random.Random(request.seed)
         match request.WhichOneof("fault"):
             case "latency":
@@ -57,10 +57,10 @@ class RpcFault:
 
 
 def decide(faults: Collection[RpcFault]) -> Trouble:
-    """What becomes of the next RPC: delays add up, and the first fault that strikes decides the end.
+    """Return what happens to the next RPC: delays add up, and the first fault that hits decides its end.
 
     Args:
-        faults: those that last, in the order in which they began. Each draws once.
+        faults: the active ones, in the order in which they began. Each draws once.
     """
     if not faults:
         return NONE
@@ -74,7 +74,7 @@ def decide(faults: Collection[RpcFault]) -> Trouble:
 
 
 def log_normal(mean: float, standard_deviation: float) -> tuple[float, float]:
-    """μ and σ of the logarithm of a log-normal value with this mean and standard deviation (both > 0).
+    """Return μ and σ of the logarithm of a log-normal value with this mean and standard deviation (both > 0).
 
     σ² = ln(1 + sd²/mean²), μ = ln(mean) − σ²/2.
     """

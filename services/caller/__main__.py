@@ -1,0 +1,7 @@
+"""``python -m caller``."""
+
+import sys
+
+from caller.program import main
+
+sys.exit(main())
