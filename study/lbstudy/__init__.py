@@ -1,1 +1,1 @@
-"""The study: runs servers and clients, scales them, and reports what the clients made of it."""
+"""The study: runs servers and clients, scales the servers, and reports when the clients noticed."""

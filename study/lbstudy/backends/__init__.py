@@ -1,1 +1,1 @@
-"""A run read back from Jaeger and Prometheus, with no access to the store that it wrote itself."""
+"""Reads a run back from Jaeger and Prometheus, without access to the run's own store."""

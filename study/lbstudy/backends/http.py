@@ -1,4 +1,4 @@
-"""HTTP GET: the only thing that is asked of a backend."""
+"""HTTP GET requests to a backend, and their errors."""
 
 import json
 from collections.abc import Mapping
@@ -6,13 +6,16 @@ from http.client import HTTPException
 from typing import Final
 from urllib.error import HTTPError
 from urllib.parse import urlencode, urlsplit
-from urllib.request import ProxyHandler, build_opener
+from urllib.request import Request
 
-from lbstudy.backends.errors import BackendError
+from lbstudy.direct import opener
 
-_WITHIN: Final = 60.0  # s without a byte; a guard against a backend that hangs
-# The backends of a study are on this machine or in its cluster: no proxy leads there.
-_opener: Final = build_opener(ProxyHandler({}))
+_WITHIN: Final = 60.0  # s without a byte, in case a backend hangs
+_opener: Final = opener()
+
+
+class BackendError(Exception):
+    """A backend does not answer, or does not have the run. The message is one line for the user."""
 
 
 class RefusedError(BackendError):
@@ -24,19 +27,19 @@ class RefusedError(BackendError):
         reason = " ".join((text if said is None else said).split())[:200]
         super().__init__(f"{url}: answered with HTTP {status}: {reason}")
         self.status = status
-        self.is_json = said is not None  # it is the backend's own, not that of any web server
+        self.is_json = said is not None  # it is the backend's own error, not that of another web server
 
 
 def base_url(url: str, backend: str) -> str:
-    """The URL without a slash at its end. Raises BackendError when it is none of HTTP."""
+    """Return the URL without a slash at its end. Raises BackendError if it is not an HTTP URL."""
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.netloc:
-        raise BackendError(f"{url}: expected the URL of {backend}, as http://127.0.0.1:9090")
+        raise BackendError(f"{url}: expected the URL of {backend}, such as http://127.0.0.1:9090")
     return url.rstrip("/")
 
 
-def get(base: str, path: str, query: Mapping[str, str]) -> bytes:
-    """What a backend answers.
+def get(base: str, path: str, query: Mapping[str, str], headers: Mapping[str, str] | None = None) -> bytes:
+    """Return a backend's answer.
 
     Raises:
         RefusedError: it answered with an error.
@@ -44,7 +47,9 @@ def get(base: str, path: str, query: Mapping[str, str]) -> bytes:
     """
     url = f"{base}{path}?{urlencode(query)}" if query else base + path
     try:
-        with _opener.open(url, timeout=_WITHIN) as answer:
+        # base_url has looked at the scheme.
+        request = Request(url, headers=dict(headers or {}))  # noqa: S310 - see above
+        with _opener.open(request, timeout=_WITHIN) as answer:
             body: bytes = answer.read()
     except HTTPError as error:
         with error:
@@ -56,7 +61,7 @@ def get(base: str, path: str, query: Mapping[str, str]) -> bytes:
 
 
 def _said(text: str) -> str | None:
-    """What an error says in JSON, as Jaeger (error.message) and Prometheus (error) put it."""
+    """Return the text of a JSON error, as Jaeger (error.message) and Prometheus (error) write it."""
     try:
         error = json.loads(text)["error"]
         return str(error["message"] if isinstance(error, dict) else error)

@@ -1,7 +1,7 @@
-"""Series of Prometheus as points of the metrics that they were. Pure.
+"""Turns Prometheus' series back into points of their original metrics. No I/O.
 
-Prometheus writes names with underscores and adds the unit and the type; the table below is the way back, for
-what measures read. Its labels are named in prometheus/README.md.
+Prometheus writes names with underscores and appends the unit and the type. The table below reverses this for
+what measures read. prometheus/README.md has the labels.
 """
 
 import math
@@ -30,52 +30,55 @@ _METRICS: Final = {
     "process_memory_usage_bytes": _Metric(names.METRIC_PROCESS_MEMORY_USAGE, "sum", "By"),
     "grpc_lb_server_active_rpcs": _Metric(names.METRIC_SERVER_ACTIVE, "sum", "{rpc}"),
     "grpc_lb_server_inactivity_age_seconds": _Metric(names.METRIC_SERVER_INACTIVITY_AGE, "gauge", "s"),
+    "grpc_lb_client_stream_messages_total": _Metric(names.METRIC_CLIENT_MESSAGES, "sum", "{message}"),
+    "grpc_lb_server_stream_messages_total": _Metric(names.METRIC_SERVER_MESSAGES, "sum", "{message}"),
     "rpc_client_call_duration_seconds_count": _Metric(names.METRIC_CLIENT_DURATION, "histogram", "s"),
     "rpc_server_call_duration_seconds_count": _Metric(names.METRIC_SERVER_DURATION, "histogram", "s"),
 }
 
 _RESOURCE: Final = (
     attributes.SERVICE_NAME,
-    "service.namespace",
-    "service.instance.id",
+    names.SERVICE_NAMESPACE,
+    names.SERVICE_INSTANCE_ID,
     attributes.POD_NAME,
-    "k8s.namespace.name",
-    "k8s.deployment.name",
+    names.K8S_NAMESPACE_NAME,
+    names.K8S_DEPLOYMENT_NAME,
     attributes.RUN_ID,
     attributes.SETTING,
 )
 _POINT: Final = (
     "type",
-    "cpu.mode",
+    names.CPU_MODE,
     names.SERVER_POD,
     names.RPC_METHOD,
     names.RPC_SYSTEM_NAME,
     names.RPC_STATUS_CODE,
+    names.RPC_RESPONSE_STATUS_CODE,  # in runs of earlier versions
     names.ERROR_TYPE,
 )
 
 
 def label(name: str) -> str:
-    """The label that an attribute becomes."""
+    """Return the label for an attribute."""
     return name.replace(".", "_")
 
 
 def selector(run_id: str) -> str:
-    """The series of a run that measures read."""
+    """Return a selector of the run's series that measures read."""
     return f'{{__name__=~"{"|".join(_METRICS)}",{label(attributes.RUN_ID)}={dumps(run_id)}}}'
 
 
 def rows(
     series: Iterable[Series], resources: Resources
 ) -> Iterator[tuple[ResourceRow | None, list[MetricRow]]]:
-    """Of each series the resource, where it is met for the first time, and the points."""
-    for one in series:
-        metric = _METRICS[one.labels["__name__"]]
-        resource, is_new = resources.row(_named(one.labels, _RESOURCE))
-        text = dumps(_named(one.labels, _POINT))
+    """Yield the resource of each series, when it is first seen, and its points."""
+    for part in series:
+        metric = _METRICS[part.labels["__name__"]]
+        resource, is_new = resources.row(_named(part.labels, _RESOURCE))
+        text = dumps(_named(part.labels, _POINT))
         yield (
             resource if is_new else None,
-            [_row(metric, at, value, resource, text) for at, value in one.samples if math.isfinite(value)],
+            [_row(metric, at, value, resource, text) for at, value in part.samples if math.isfinite(value)],
         )
 
 
@@ -89,13 +92,13 @@ def _row(metric: _Metric, at: int, value: float, resource: ResourceRow, text: st
         name=metric.name,
         kind=metric.kind,
         unit=metric.unit,
-        start_unix_nano=0,  # Prometheus does not tell
+        start_unix_nano=0,  # unknown to Prometheus
         time_unix_nano=at,
         service=resource.service,
         pod=resource.pod,
         setting=resource.setting,
         resource=resource.id,
-        scope="",  # nor this
+        scope="",  # also unknown
         attributes=text,
         cumulative=None if metric.kind == "gauge" else True,
         value=None if is_histogram else value,

@@ -1,8 +1,9 @@
-"""OTLP's JSON encoding of spans, as far as a store keeps it.
+"""Decodes spans from OTLP's JSON encoding, as far as a store keeps them.
 
-In it 64-bit integers are text, ids are hexadecimal, bytes are base64, and what is empty is left out
-(https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding). A run has megabytes of it: it is decoded
-straight into these shapes, and a pod's resource, which Jaeger repeats for each trace, only once.
+In this encoding 64-bit integers are text, ids are hexadecimal, bytes are base64, and empty values are omitted
+(https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding). A run has megabytes of it, so it is
+decoded directly into these classes. A pod's resource, which Jaeger repeats for each trace, is decoded only
+once.
 """
 
 import base64
@@ -17,11 +18,11 @@ from lbstudy.store.jsontext import finite
 from lbstudy.store.spans import SeenSpan
 
 _JAEGERS_OWN: Final = "@jaeger@warnings"
-"""An attribute that Jaeger adds itself, as where a span starts and ends at one instant."""
+"""An attribute that Jaeger adds, for example to a span that starts and ends at one instant."""
 
 
 class _Json(Struct, rename="camel", frozen=True, gc=False):
-    """These refer to nothing that refers back, so that the garbage collector need not look at them."""
+    """The objects have no reference cycles, so the garbage collector can skip them."""
 
 
 class _Value(_Json, frozen=True):
@@ -99,15 +100,15 @@ class ResourceSpans(_Json, frozen=True):
 
     @property
     def attributes(self) -> dict[str, Any]:
-        """The resource's attributes, as what JSON can hold; not to be changed."""
+        """The resource's attributes as JSON values; must not be changed."""
         return _resource(bytes(self.resource))
 
     def trace_ids(self) -> Iterator[str]:
-        """The traces of the spans."""
+        """Yield the trace ids of the spans."""
         return (span.trace_id for scoped in self.scope_spans for span in scoped.spans)
 
     def spans(self) -> Iterator[tuple[str, SeenSpan]]:
-        """The spans, each with its instrumentation scope's name."""
+        """Yield the spans, each with its instrumentation scope's name."""
         for scoped in self.scope_spans:
             for span in scoped.spans:
                 yield scoped.scope.name, _seen(span)
@@ -127,7 +128,7 @@ _resources: Final = msgspec.json.Decoder(_Resource, strict=False)
 
 
 def traces_of(body: bytes) -> list[ResourceSpans]:
-    """The spans in an answer of Jaeger. Raises ValueError when it is none."""
+    """Return the spans in an answer of Jaeger. Raises ValueError if it has another format."""
     return _answers.decode(body).result.resource_spans
 
 
@@ -182,4 +183,4 @@ def _value(value: _Value) -> Any:  # noqa: ANN401 - what JSON can hold
     if value.bytes_value is not None:
         return base64.b64decode(value.bytes_value).hex()
     plain = (value.string_value, value.int_value, value.bool_value)
-    return next((found for found in plain if found is not None), None)
+    return next((content for content in plain if content is not None), None)

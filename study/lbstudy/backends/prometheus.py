@@ -5,8 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from lbstudy.backends.errors import BackendError
-from lbstudy.backends.http import base_url, get
+from lbstudy.backends.http import BackendError, base_url, get
 
 _WINDOW: Final = 900.0  # s of samples in one answer
 
@@ -22,7 +21,7 @@ class Series:
 class Prometheus:
     """A Prometheus.
 
-    Every method raises BackendError when it cannot be asked.
+    Every method raises BackendError if it does not answer.
 
     Args:
         url: "http://127.0.0.1:9090", with its path if it has one.
@@ -32,7 +31,7 @@ class Prometheus:
         self.url = base_url(url, "Prometheus")
 
     def samples(self, selector: str, start: float, end: float) -> Iterator[Series]:
-        """All samples of the selected series; a series comes in parts when the time is long.
+        """Yield all samples of the selected series; for a long time, a series comes in parts.
 
         Args:
             selector: such as ``up{job="x"}``.
@@ -41,19 +40,19 @@ class Prometheus:
         """
         while start < end:
             until = min(start + _WINDOW, end)
-            # A range vector at an instant gives the stored samples; /query_range would give others.
+            # A range vector at an instant returns the stored samples; /query_range would interpolate.
             width = max(1, round((until - start) * 1000))
-            for found in self.query(f"{selector}[{width}ms]", until):
-                yield Series(found["metric"], [_sample(*pair) for pair in found["values"]])
+            for answer in self.query(f"{selector}[{width}ms]", until):
+                yield Series(answer["metric"], [_sample(*pair) for pair in answer["values"]])
             start = until
 
     def query(self, expression: str, at: float) -> list[dict[str, Any]]:
-        """The result of an instant query, as the API gives it."""
+        """Return the result of an instant query, as the API gives it."""
         body = get(self.url, "/api/v1/query", {"query": expression, "time": f"{at:.3f}"})
         try:
             return list(json.loads(body)["data"]["result"])
         except (ValueError, KeyError, TypeError) as error:
-            raise BackendError(f"{self.url}: is no Prometheus") from error
+            raise BackendError(f"{self.url}: is not a Prometheus server") from error
 
 
 def _sample(at: float, value: str) -> tuple[int, float]:

@@ -1,29 +1,32 @@
-"""A run out of Jaeger and Prometheus into a store like the one that a run writes itself."""
+"""Copies a run from Jaeger and Prometheus to a store like a run's own."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
-from lbstudy.backends.ahead import ahead
 from lbstudy.backends.jaeger import Jaeger
 from lbstudy.backends.metrics import rows, selector
 from lbstudy.backends.otlp_json import ResourceSpans
 from lbstudy.backends.prometheus import Prometheus
 from lbstudy.backends.runs import read_facts
-from lbstudy.facts.model import RunFacts
 from lbstudy.observation import attributes
 from lbstudy.observation.records import Forwarded
-from lbstudy.run.record import record
 from lbstudy.store.database import RunStore
 from lbstudy.store.description import write_description
 from lbstudy.store.resources import Resources
 from lbstudy.store.rows import MetricRow, ResourceRow, SpanRow
 from lbstudy.store.spans import span_row
+from lbstudy.traces.facts import RunFacts
+from lbstudy.traces.record import record
+
+T = TypeVar("T")
 
 _NANO: Final = 1_000_000_000
 _MARGIN: Final = 60 * _NANO
-"""Before the first change and after the last one; a run's telemetry lies between them."""
-_BATCH: Final = 5_000  # points that are stored in one go
+"""Time before the first change and after the last one that also counts: the run's telemetry lies within."""
+_BATCH: Final = 5_000  # points that are stored at once
+_END: Final = object()
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +34,16 @@ class ReadRun:
     """What was found."""
 
     run_id: str
-    spans: int  # of the run, each counted once
+    spans: int  # the run's spans, each counted once
     samples: int
     forwarded: Forwarded | None  # what the run says that the Collector accepted
 
 
 def read_run(jaeger: Jaeger, prometheus: Prometheus, run_id: str, store: RunStore) -> ReadRun:
-    """Copy everything of a run into an empty store.
+    """Copy everything of a run to an empty store.
 
     Raises:
-        BackendError: a backend cannot be asked, or does not have the run.
+        BackendError: a backend does not answer, or does not have the run.
         StoreError: the store cannot be written.
     """
     facts, forwarded = read_facts(jaeger, run_id)
@@ -55,8 +58,17 @@ def read_run(jaeger: Jaeger, prometheus: Prometheus, run_id: str, store: RunStor
     return ReadRun(run_id, spans.count, samples, forwarded)
 
 
+def ahead(items: Iterator[T]) -> Iterator[T]:
+    """Yield the same items; a thread makes the next one meanwhile. An error is raised in its item's place."""
+    with ThreadPoolExecutor(1, thread_name_prefix="lbstudy-ahead") as thread:
+        coming = thread.submit(next, items, _END)
+        while (item := coming.result()) is not _END:
+            coming = thread.submit(next, items, _END)
+            yield item  # type: ignore[misc]  # it is not the end
+
+
 def _time(facts: RunFacts) -> tuple[int, int]:
-    """From when to when the run has telemetry, in ns since the Unix epoch."""
+    """Return from when to when the run has telemetry, in ns since the Unix epoch."""
     zero = facts.description.time_zero_unix_nano
     end = zero + round(facts.description.provenance.duration * _NANO)
     instants = [zero, end, *(change.at for change in facts.changes)]
@@ -64,13 +76,14 @@ def _time(facts: RunFacts) -> tuple[int, int]:
 
 
 class _Spans:
-    """Stores the spans of one run, each once: OTLP delivers at least once, windows of time overlap."""
+    """Stores the spans of one run, each once: OTLP may deliver them twice, and windows of time overlap."""
 
     def __init__(self, run_id: str, store: RunStore, resources: Resources) -> None:
         self._run_id = run_id
         self._store = store
         self._resources = resources
-        self._rows: dict[bytes, ResourceRow | None] = {}  # as Jaeger tells it → None: of another run
+        # the resource as Jaeger has it → its row; None: of another run
+        self._rows: dict[bytes, ResourceRow | None] = {}
         self._seen: set[str] = set()
 
     @property
@@ -78,7 +91,7 @@ class _Spans:
         return len(self._seen)
 
     def add(self, groups: Iterable[ResourceSpans]) -> None:
-        """Store those of the run that are not there yet."""
+        """Store those of the run that are not stored yet."""
         new: list[ResourceRow] = []
         spans: list[SpanRow] = []
         for group in groups:
@@ -93,7 +106,7 @@ class _Spans:
         self._store.add_telemetry(new, spans, [])
 
     def _resource(self, group: ResourceSpans, new: list[ResourceRow]) -> ResourceRow | None:
-        """The row of the run's resource, added to ``new`` if it is; None for that of another run."""
+        """Return the row of the run's resource, added to ``new`` if it is new; None for another run's."""
         raw = bytes(group.resource)
         if raw not in self._rows:
             is_of_run = group.attributes.get(attributes.RUN_ID) == self._run_id
@@ -107,20 +120,20 @@ class _Spans:
 def _add_metrics(
     prometheus: Prometheus, select: str, time: tuple[int, int], store: RunStore, resources: Resources
 ) -> int:
-    found = rows(prometheus.samples(select, time[0] / _NANO, time[1] / _NANO), resources)
+    pairs = rows(prometheus.samples(select, time[0] / _NANO, time[1] / _NANO), resources)
     total = 0
-    for new, points in _batches(found):
+    for new, points in _batches(pairs):
         store.add_telemetry(new, [], points)
         total += len(points)
     return total
 
 
 def _batches(
-    found: Iterable[tuple[ResourceRow | None, list[MetricRow]]],
+    pairs: Iterable[tuple[ResourceRow | None, list[MetricRow]]],
 ) -> Iterable[tuple[list[ResourceRow], list[MetricRow]]]:
     new: list[ResourceRow] = []
     points: list[MetricRow] = []
-    for resource, more in found:
+    for resource, more in pairs:
         new.extend([resource] if resource is not None else [])
         points.extend(more)
         if len(points) >= _BATCH:

@@ -1,26 +1,26 @@
-"""Which runs Jaeger has, and the facts of one."""
+"""Finds the runs that Jaeger has, and the facts of a run."""
 
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Final
 
-from lbstudy.backends.errors import BackendError
+from lbstudy.backends.http import BackendError
 from lbstudy.backends.jaeger import Jaeger
 from lbstudy.backends.otlp_json import ResourceSpans
-from lbstudy.facts import names
-from lbstudy.facts.decode import decode, decode_forwarded
-from lbstudy.facts.model import FactsError, FactSpan, RunFacts
 from lbstudy.observation import attributes
 from lbstudy.observation.records import Forwarded
+from lbstudy.traces import names
+from lbstudy.traces.decode import decode, decode_forwarded
+from lbstudy.traces.facts import FactsError, FactSpan, RunFacts
 
 _LISTED: Final = 10
-_BACK: Final = 400 * 86_400 * 1_000_000_000  # ns; beyond what any Jaeger here keeps
-_AHEAD: Final = 86_400 * 1_000_000_000  # ns, for a clock that is behind
+_BACK: Final = 400 * 86_400 * 1_000_000_000  # ns; longer than any Jaeger here keeps traces
+_AHEAD: Final = 86_400 * 1_000_000_000  # ns, in case a clock is behind
 
 
 def latest_run(jaeger: Jaeger) -> str:
-    """The run whose load started last. Raises BackendError when there is none."""
+    """Return the run whose load started last. Raises BackendError if there is none."""
     runs = _runs(jaeger)
     if not runs:
         raise BackendError(f"{jaeger.url}: has no run that has ended; was it made with lbstudy run --otlp?")
@@ -28,7 +28,7 @@ def latest_run(jaeger: Jaeger) -> str:
 
 
 def read_facts(jaeger: Jaeger, run_id: str) -> tuple[RunFacts, Forwarded | None]:
-    """What the run knows beside its pods' telemetry, and what it says of its way to the Collector.
+    """Return a run's facts, and what it says of its way to the Collector.
 
     Raises:
         BackendError: Jaeger does not have the run, or not all of its facts.
@@ -60,7 +60,7 @@ def _fact_spans(groups: Iterable[ResourceSpans], run_id: str) -> Iterable[FactSp
 
 
 def _runs(jaeger: Jaeger) -> list[tuple[int, str]]:
-    """The starts of the newest runs and their ids, the last one first."""
+    """Return the starts and ids of the newest runs, the last one first."""
     now = time.time_ns()
     groups = jaeger.newest(
         now - _BACK,
@@ -69,17 +69,17 @@ def _runs(jaeger: Jaeger) -> list[tuple[int, str]]:
         operation=names.SPAN_RUN,
         number=_LISTED,
     )
-    found = {
+    starts = {
         (span.start_unix_nano, str(span.attributes[attributes.RUN_ID]))
         for group in groups
         for _, span in group.spans()
         if span.name == names.SPAN_RUN
     }
-    return sorted(found, reverse=True)
+    return sorted(starts, reverse=True)
 
 
 def _hint(runs: list[tuple[int, str]]) -> str:
     if not runs:
         return ", nor any other"
-    told = (f"{run_id} ({datetime.fromtimestamp(at / 1e9, UTC):%Y-%m-%d %H:%M} UTC)" for at, run_id in runs)
-    return f"; it has {', '.join(told)}"
+    listed = (f"{run_id} ({datetime.fromtimestamp(at / 1e9, UTC):%Y-%m-%d %H:%M} UTC)" for at, run_id in runs)
+    return f"; it has {', '.join(listed)}"

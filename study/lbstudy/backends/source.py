@@ -7,27 +7,27 @@ from typing import Self
 from lbstudy.backends.jaeger import Jaeger
 from lbstudy.backends.prometheus import Prometheus
 from lbstudy.backends.read import ReadRun, read_run
-from lbstudy.facts import names
 from lbstudy.observation.records import Forwarded, Lane
-from lbstudy.observation.source import Expected, SettingInfo, Source
 from lbstudy.result.model import Provenance
+from lbstudy.result.source import Expected, SettingInfo, Source
 from lbstudy.store.database import RunStore
 from lbstudy.store.source import StoreSource
+from lbstudy.traces import names
 
 
 class StackSource(Source):
-    """Reads a run from Jaeger and Prometheus. Its methods raise StoreError, as those of a StoreSource do.
+    """Reads a run from Jaeger and Prometheus. Its methods raise StoreError, like those of a StoreSource.
 
-    Everything that they have of the run is copied into a store first, and read from there the way that a
-    run's own store is read: what a row means, and every lane, is put together in one place.
+    Everything that they have of the run is first copied to a store, and then read like a run's own store. So
+    both sources share the code that interprets rows and makes lanes.
 
-    Use ``read`` to make one, and ``close`` it.
+    Use ``read`` to make one, and ``close`` to close it.
     """
 
-    def __init__(self, store: RunStore, found: ReadRun, jaeger_url: str, prometheus_url: str) -> None:
+    def __init__(self, store: RunStore, run: ReadRun, jaeger_url: str, prometheus_url: str) -> None:
         self._store = store
         self._inner = StoreSource.of(store)
-        self._found = found
+        self._found = run
         self._urls = {"jaeger_url": jaeger_url, "prometheus_url": prometheus_url}
 
     @classmethod
@@ -38,16 +38,16 @@ class StackSource(Source):
             jaeger: has the run's traces.
             prometheus: has its metrics.
             run_id: the run; see ``runs.latest_run``.
-            copy: where to put the copy, a file that is not there yet.
+            copy: the file for the copy, which must not exist.
 
         Raises:
-            BackendError: a backend cannot be asked, or does not have the run.
+            BackendError: a backend does not answer, or does not have the run.
             StoreError: the copy cannot be written.
         """
         store = RunStore.create(copy)
         try:
-            found = read_run(jaeger, prometheus, run_id, store)
-            return cls(store, found, jaeger.url, prometheus.url)
+            run = read_run(jaeger, prometheus, run_id, store)
+            return cls(store, run, jaeger.url, prometheus.url)
         except BaseException:
             store.close()
             copy.unlink(missing_ok=True)
@@ -63,21 +63,21 @@ class StackSource(Source):
         self._store.close()
 
     def provenance(self) -> Provenance:
-        """What was run, where and with what."""
+        """Return what was run, where, and with which versions."""
         return self._inner.provenance().model_copy(update=self._urls)
 
     def settings(self) -> list[SettingInfo]:
-        """The settings that ran side by side."""
+        """Return the settings that ran side by side."""
         return self._inner.settings()
 
     def expectations(self) -> list[Expected]:
-        """What the scenario expects."""
+        """Return the scenario's expectations."""
         return self._inner.expectations()
 
     def lanes(self) -> list[Lane]:
-        """Everything found, one lane a setting.
+        """Return everything that was found, one lane a setting.
 
-        Where Prometheus had no RPC at all, that is a count of its own: none.
+        If Prometheus had no RPC at all, that counts as 0, not as unknown.
         """
         forwarded = self._forwarded()
         return [
@@ -85,12 +85,12 @@ class StackSource(Source):
         ]
 
     def _forwarded(self) -> Forwarded | None:
-        """What the Collector accepted, against the spans that were found."""
-        told = self._found.forwarded
-        if told is None:
+        """Return what the Collector accepted, beside the number of spans that were found."""
+        forwarded = self._found.forwarded
+        if forwarded is None:
             return None
-        # The span that tells it is the only one that it does not count.
-        found = self._store.query(
+        # The span with this count is the only one that it does not include.
+        counts = self._store.query(
             "SELECT count(*) FROM spans WHERE name != $name", {"name": names.SPAN_FORWARDED}
         )
-        return replace(told, spans=replace(told.spans, stored=int(found[0][0])))
+        return replace(forwarded, spans=replace(forwarded.spans, stored=int(counts[0][0])))

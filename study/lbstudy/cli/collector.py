@@ -1,4 +1,4 @@
-"""Which Collector a run is sent on to: the one that was asked for, or that of the stack that is up."""
+"""Chooses the Collector that a run sends to: the one of ``--otlp``, or that of a running stack."""
 
 import os
 import socket
@@ -7,23 +7,23 @@ from urllib.parse import urlsplit
 
 from lbstudy.cli.failure import UsageError
 from lbstudy.run.plan import Collector
-from lbstudy.stack.errors import StackError
+from lbstudy.stack import StackError
 from lbstudy.stack.ports import Ports
 from lbstudy.stack.running import Endpoints, running_stack
 
-_PATIENCE: Final = 0.5  # s, for somebody to answer
+_PATIENCE: Final = 0.5  # s to wait for an answer
 _THIS_MACHINE: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 def find_collector(asked: str | None, *, refused: bool) -> Collector | None:
-    """The Collector of a run; None when it is sent nowhere.
+    """Return the Collector of a run; None if it sends to none.
 
     Args:
         asked: the endpoint of ``--otlp``.
-        refused: ``--no-otlp``.
+        refused: whether ``--no-otlp`` is given.
 
     Raises:
-        UsageError: both were given, or the endpoint is none.
+        UsageError: both options are given, or the endpoint is invalid.
     """
     if refused:
         if asked is not None:
@@ -37,7 +37,10 @@ def find_collector(asked: str | None, *, refused: bool) -> Collector | None:
 
 
 def _beside(endpoint: str) -> Collector:
-    """A Collector, and what answers beside it on the stack's ports: ``docker compose up`` leaves no state."""
+    """Return a Collector with Jaeger and Prometheus if they answer on the stack's ports of its host.
+
+    ``docker compose up`` leaves no state file, so the ports are tried.
+    """
     try:
         stack = Endpoints.of(Ports.from_environment(os.environ))
     except StackError:
@@ -53,9 +56,9 @@ def _beside(endpoint: str) -> Collector:
 
 
 def notes_of(collector: Collector, *, is_asked_for: bool) -> list[str]:
-    """What the user should know of it before the run."""
+    """Return what the user should know about the Collector before the run."""
     if not _answers(collector.endpoint):
-        return [f"nobody answers at {collector.endpoint} yet; what is to be sent there waits"]
+        return [f"no Collector answers at {collector.endpoint} yet; telemetry waits until one does"]
     if is_asked_for:
         return []
     return [f"the stack is up: everything is sent to {collector.endpoint} too (not with --no-otlp)"]
@@ -71,7 +74,7 @@ def _answers(url: str) -> bool:
 
 
 def _endpoint(asked: str) -> str:
-    """The endpoint as "http://HOST:PORT" or "https://HOST:PORT"; without a scheme it is plain text."""
+    """Return the endpoint as "http://HOST:PORT" or "https://HOST:PORT"; without a scheme it is http."""
     text = asked if "://" in asked else f"http://{asked}"
     try:
         parts = urlsplit(text)
@@ -80,5 +83,7 @@ def _endpoint(asked: str) -> str:
         parts, port = urlsplit(""), None
     is_bare = not (parts.path.strip("/") or parts.query or parts.fragment or parts.username)
     if parts.scheme not in {"http", "https"} or not parts.hostname or not port or not is_bare:
-        raise UsageError(f"--otlp: expected an OTLP/gRPC endpoint as http://127.0.0.1:4317, found {asked!r}")
+        raise UsageError(
+            f"--otlp: expected an OTLP/gRPC endpoint, such as http://127.0.0.1:4317, found {asked!r}"
+        )
     return f"{parts.scheme}://{parts.netloc}"

@@ -1,60 +1,47 @@
-"""``lbstudy doctor``: what a run needs, and whether it is here."""
+"""``lbstudy doctor``: lists what a run needs, and whether it is here."""
 
 import json
-from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
 import typer
 
-from lbstudy.cli import machine, network, software
-from lbstudy.cli.check import Check, Status
+from lbstudy.cli.command import examples, new_command
 from lbstudy.cli.exit_code import ExitCode
-from lbstudy.run.plan import ClusterChoice
+from lbstudy.cli.on import choose
+from lbstudy.cli.options import AsJson, Context, Namespace, WhichOn
+from lbstudy.run.check import CheckStatus
+from lbstudy.run.venue import Venue
+from lbstudy.venues import On
 
-ANYWHERE: Sequence[Callable[[], Check]] = (
-    software.python,
-    software.packages,
-    machine.disk,
-    machine.write_permission,
-    machine.terminal,
-)
-"""For a run whose pods are elsewhere."""
-CHECKS: Sequence[Callable[[], Check]] = (
-    software.python,
-    software.grpcio,
-    software.packages,
-    software.instrumentor,
-    software.stubs,
-    network.loopback,
-    network.port,
-    network.resolver,
-    machine.cores,
-    machine.memory,
-    machine.disk,
-    machine.open_files,
-    machine.write_permission,
-    machine.terminal,
-)
+app = new_command()
 
 
-def examine(cluster: ClusterChoice | None = None, *, as_json: bool) -> int:
-    """Print every check; returns ERROR when something is missing that a run cannot do without.
+@app.command(epilog=examples("lbstudy doctor", "lbstudy doctor --json", "lbstudy doctor --on kubernetes"))
+def doctor(
+    as_json: AsJson = False,
+    *,
+    on: WhichOn = On.LOCAL,
+    kube_context: Context = None,
+    namespace: Namespace = None,
+) -> int:
+    """Check what a run needs, and list what is missing."""
+    return examine(choose(on, kube_context, namespace), as_json=as_json)
+
+
+def examine(venue: Venue, *, as_json: bool) -> int:
+    """Print every check; returns ERROR if something is missing that a run needs.
 
     Args:
-        cluster: where the run is to be; None: on this machine.
-        as_json: print JSON.
+        venue: where the run would be.
+        as_json: whether to print JSON.
     """
-    if cluster is None:
-        checks = [check() for check in CHECKS]
-    else:
-        from lbstudy.cli.cluster import look  # noqa: PLC0415 - only a run on a cluster needs its client
-
-        checks = [*(check() for check in ANYWHERE), *look(cluster)]
+    checks = venue.checks()
     if as_json:
         typer.echo(json.dumps([asdict(check) for check in checks], indent=2, ensure_ascii=False))
     else:
+        width = max(len(check.name) for check in checks)
         for check in checks:
-            typer.echo(f"{check.status:<8} {check.name:<17} {check.found}")
-            if check.advice and check.status is not Status.OK:
-                typer.echo(f"{'':<8} {'':<17} → {check.advice}")
-    return ExitCode.ERROR if any(check.status is Status.MISSING for check in checks) else ExitCode.OK
+            typer.echo(f"{check.status:<8} {check.name:<{width}}  {check.found}")
+            if check.advice and check.status is not CheckStatus.OK:
+                typer.echo(f"{'':<8} {'':<{width}}  → {check.advice}")
+    return ExitCode.ERROR if any(check.status is CheckStatus.MISSING for check in checks) else ExitCode.OK

@@ -1,4 +1,4 @@
-"""Turns whatever ended a command into one line for the user and an exit code."""
+"""Turns the exception that ended a command into one line for the user and an exit code."""
 
 import contextlib
 import errno
@@ -9,16 +9,16 @@ from typing import Protocol, runtime_checkable
 from lbstudy.cli.exit_code import ExitCode
 from lbstudy.config.error import ConfigError, one_line
 from lbstudy.platform.interface import PlatformError
-from lbstudy.stack.errors import StackError, StackVariableError
+from lbstudy.stack import StackError, StackVariableError
 
 
 class UsageError(Exception):
-    """The command's arguments ask for something that cannot be done; the message is one line."""
+    """The command's arguments cannot be used. The message is one line."""
 
 
 @runtime_checkable
 class _ParserError(Protocol):
-    """What the command-line parser raises; where its class lives depends on typer's version."""
+    """What the command-line parser raises. Which module has its class depends on typer's version."""
 
     exit_code: int
 
@@ -27,15 +27,16 @@ class _ParserError(Protocol):
 
 def say(line: str) -> None:
     """Write a line to standard error."""
-    with contextlib.suppress(OSError):  # nobody reads it, or it has no room: there is nobody else to tell
+    with contextlib.suppress(OSError):  # standard error is closed or full: there is nowhere else to write
         sys.stderr.write(f"lbstudy: {one_line(line)}\n")
         sys.stderr.flush()
 
 
 def explain(error: BaseException) -> int:
-    """Tell the user what ended the command, in one line; returns the exit code.
+    """Print why the command ended, in one line; returns the exit code.
 
-    What no user can cause is a defect of this program: it is shown in full, for a report of it.
+    An exception that no user can cause is a defect of this program: its whole traceback is printed, for a
+    report.
     """
     error = _innermost(error)
     if isinstance(error, SystemExit):
@@ -44,7 +45,7 @@ def explain(error: BaseException) -> int:
         say("interrupted")
         return ExitCode.INTERRUPTED
     if isinstance(error, BrokenPipeError):
-        return ExitCode.ERROR  # the reader of the output has left: nothing to say, and nobody to hear it
+        return ExitCode.ERROR  # the reader of the output is gone, so nothing can be printed
     line, code = _line(error)
     if line is None:
         with contextlib.suppress(OSError):
@@ -55,7 +56,7 @@ def explain(error: BaseException) -> int:
 
 
 def in_one_line(error: BaseException) -> str:
-    """What went wrong, for a command that goes on all the same."""
+    """Return what went wrong in one line, for a command that continues."""
     line, _ = _line(_innermost(error))
     return line or f"a defect in lbstudy: {error!r}"
 
@@ -71,13 +72,13 @@ def _line(error: BaseException) -> tuple[str | None, ExitCode]:
         return "out of memory", ExitCode.ERROR
     if isinstance(error, OSError):
         return _os_line(error), ExitCode.ERROR
-    # Only here: these bring in DuckDB and the result's models.
-    from lbstudy.backends.errors import BackendError  # noqa: PLC0415
+    # Imported here, because they import DuckDB and the result's models.
+    from lbstudy.backends.http import BackendError  # noqa: PLC0415
     from lbstudy.report.json import ResultFileError  # noqa: PLC0415
     from lbstudy.store.errors import StoreError  # noqa: PLC0415
 
-    told = isinstance(error, (StoreError, BackendError, ResultFileError))
-    return (str(error) if told else None), ExitCode.ERROR
+    is_for_user = isinstance(error, (StoreError, BackendError, ResultFileError))
+    return (str(error) if is_for_user else None), ExitCode.ERROR
 
 
 def _usage_line(error: _ParserError) -> str:
@@ -95,7 +96,7 @@ def _os_line(error: OSError) -> str:
 
 
 def _innermost(error: BaseException) -> BaseException:
-    """Look into groups, as a TaskGroup raises them: an interruption outweighs what it caused."""
+    """Return the most relevant exception of a group (a TaskGroup's): an interruption, if there is one."""
     if not isinstance(error, BaseExceptionGroup):
         return error
     leaves = [_innermost(inner) for inner in error.exceptions]

@@ -1,4 +1,4 @@
-"""Output that never looks finished before it is: written aside, then renamed."""
+"""Writes output under a temporary name and renames it, so that it never looks finished before it is."""
 
 import errno
 import os
@@ -13,10 +13,10 @@ from lbstudy.cli.failure import UsageError
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a path to write to; it takes the place of ``path`` when the block ends without an error.
+    """Yield a path to write to; it replaces ``path`` if the block ends without an error.
 
     Raises:
-        OSError: when it cannot be written; it names ``path``, also where writing went wrong half-way.
+        OSError: it cannot be written. The error names ``path``, even if writing failed half-way.
     """
     partial: Path | None = None
     try:
@@ -26,7 +26,7 @@ def replacing(path: Path) -> Iterator[Path]:
         yield partial
         mask = os.umask(0)
         os.umask(mask)
-        partial.chmod(0o666 & ~mask)  # mkstemp's files are for their owner only
+        partial.chmod(0o666 & ~mask)  # only the owner can read mkstemp's files
         partial.replace(path)
     except BaseException as error:
         if partial is not None:
@@ -37,23 +37,23 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 class RunFolder:
-    """A run's folder: ``<path>.partial`` while the run lasts, ``<path>`` once all is written."""
+    """A run's folder: ``<path>.partial`` during the run, ``<path>`` once everything is written."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.partial = path.with_name(f"{path.name}.partial")
 
     def create(self) -> None:
-        """Make the folder. Raises UsageError when one is there already, OSError when it cannot be."""
+        """Make the folder. Raises UsageError if it exists already, OSError if it cannot be made."""
         if self.path.exists() and not (self.path.is_dir() and not any(self.path.iterdir())):
             raise UsageError(
-                f"{self.path}: expected a new or an empty folder for the run, found something there"
+                f"{self.path}: expected a new or an empty folder for the run, but there are files in it"
             )
         try:
             self.partial.mkdir(parents=True)
         except FileExistsError as error:
             raise UsageError(
-                f"{self.partial}: left by a run that did not finish, or one that still runs;"
+                f"{self.partial}: belongs to a run that did not finish, or that still runs;"
                 " remove it, or choose another --out"
             ) from error
 
@@ -69,7 +69,7 @@ class RunFolder:
             raise
 
     def abandon(self) -> bool:
-        """Remove the folder if nothing was written to it; returns whether something is left in it."""
+        """Remove the folder if it is empty; returns whether it is still there."""
         if not self.partial.is_dir():
             return False
         if any(self.partial.iterdir()):
@@ -79,7 +79,7 @@ class RunFolder:
 
 
 def default_folder(scenario: str, now: datetime) -> Path:
-    """Name a folder that is not there yet: ``runs/20261123-150000-scale``."""
+    """Return the name of a new folder such as ``runs/20261123-150000-scale``."""
     base = Path("runs") / f"{now:%Y%m%d-%H%M%S}-{scenario}"
     path, number = base, 2
     while path.exists() or RunFolder(path).partial.exists():

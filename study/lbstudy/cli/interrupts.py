@@ -1,4 +1,4 @@
-"""Signals that end the command: as exceptions while there is work, held off while it takes leave."""
+"""Signals that end the command: they raise while there is work, and are ignored during the last output."""
 
 import signal
 import threading
@@ -8,9 +8,15 @@ from types import FrameType
 
 
 def treat_as_interrupt() -> None:
-    """Have SIGTERM and SIGHUP do what Ctrl-C does, in whatever way SIGINT is handled at that moment."""
+    """Make SIGTERM and SIGHUP do what Ctrl-C does, even if SIGINT is ignored now.
+
+    A background job of a script starts with SIGINT ignored. SIGTERM would then be ignored as well, so SIGINT
+    gets the handler that it has on a terminal.
+    """
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     for ending in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(ending) == signal.SIG_DFL:  # nohup ignores SIGHUP: leave it so
+        if signal.getsignal(ending) == signal.SIG_DFL:  # nohup ignores SIGHUP: keep it ignored
             signal.signal(ending, _interrupt)
 
 
@@ -20,7 +26,7 @@ def _interrupt(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001 - 
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Ignore Ctrl-C within the block: for the last words after the first one, which are quickly said."""
+    """Ignore Ctrl-C within the block: for the short output after a first Ctrl-C."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -1,25 +1,15 @@
-"""Where ``lbstudy run`` runs."""
+"""Chooses where ``lbstudy run`` runs, from its options."""
 
-from enum import StrEnum
-
+from lbstudy import venues
 from lbstudy.cli.failure import UsageError
-from lbstudy.run.plan import ClusterChoice
-
-DEFAULT_NAMESPACE = "lbstudy"
-"""Where k8s/ puts everything."""
+from lbstudy.run.venue import Venue
+from lbstudy.venues import On
 
 
-class On(StrEnum):
-    """The platforms."""
-
-    LOCAL = "local"
-    KUBERNETES = "kubernetes"
-
-
-def choose(on: On, context: str | None, namespace: str | None) -> ClusterChoice | None:
-    """The cluster that the options name; None: this machine. Raises UsageError where they contradict."""
-    if on is On.KUBERNETES:
-        return ClusterChoice(context, namespace or DEFAULT_NAMESPACE)
-    if context is not None or namespace is not None:
-        raise UsageError("--context and --namespace go with --on kubernetes")
-    return None
+def choose(on: On, context: str | None, namespace: str | None) -> Venue:
+    """Return the venue that the options name. Raises UsageError if they contradict each other."""
+    given = {"context": context, "namespace": namespace}
+    try:
+        return venues.choose(on, {name: value for name, value in given.items() if value is not None})
+    except ValueError as error:
+        raise UsageError(str(error)) from error

@@ -1,6 +1,6 @@
-"""``lbstudy report``: the report again, from a stored run or from Jaeger and Prometheus."""
+"""``lbstudy report``: makes the report again, from a stored run or from Jaeger and Prometheus."""
 
-# What brings in DuckDB and SciPy is imported where it is needed.
+# DuckDB and numpy are imported where they are needed: the command's help does not need them.
 # ruff: noqa: PLC0415
 
 import gc
@@ -8,70 +8,119 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
+from typing import Annotated
 
+import typer
+
+from lbstudy.cli import options
+from lbstudy.cli.command import examples, new_command
 from lbstudy.cli.failure import UsageError, say
 from lbstudy.cli.files import RunFolder, replacing
-from lbstudy.cli.origin import Origin
-from lbstudy.observation.source import Source
+from lbstudy.cli.options import AsJson
+from lbstudy.result.source import Source
+from lbstudy.stack.ports import Ports
+from lbstudy.stack.running import Endpoints, running_stack
 
 STORE = "run.duckdb"
 
 
-@dataclass(frozen=True, slots=True)
-class ReportRequest:
-    """The command's options."""
+class ReadFrom(StrEnum):
+    """The values of ``--from``."""
 
-    run: Path | None
-    origin: Origin
-    run_id: str | None  # these three only from the stack
-    jaeger: str | None
-    prometheus: str | None
-    out: Path | None
-    as_json: bool
+    STORE = "store"
+    STACK = "stack"
 
 
-def report_run(request: ReportRequest) -> int:
-    """Measure the run and write its report; returns the exit code.
+app = new_command()
 
-    Raises:
-        UsageError: when there is no run there, or the options contradict each other.
-        BackendError: when Jaeger or Prometheus cannot be read, or do not have it.
-        StoreError: when its store cannot be read.
-        OSError: when the report cannot be written.
-    """
-    if request.origin is Origin.STACK:
-        return _from_stack(request)
-    if request.run is None:
+
+@app.command(
+    epilog=examples(
+        "lbstudy report runs/20261123-150000-scale",
+        "lbstudy report run.duckdb --out /tmp/again",
+        "lbstudy report runs/20261123-150000-scale --json | jq .verdict",
+        "lbstudy report --from stack         the latest run in Jaeger and Prometheus",
+    )
+)
+def report(
+    run: Annotated[
+        Path | None, typer.Argument(help="A run's folder, or its run.duckdb.", show_default=False)
+    ] = None,
+    as_json: AsJson = False,
+    out: Annotated[
+        Path | None,
+        options.out("Where to write; by default the run's own folder, or runs/<ID> with --from stack."),
+    ] = None,
+    origin: Annotated[
+        ReadFrom,
+        typer.Option(
+            "--from",
+            help="Where to read the run: from the store that it wrote, or from Jaeger and Prometheus alone,"
+            " which also writes what they have to run.duckdb.",
+        ),
+    ] = ReadFrom.STORE,
+    run_id: Annotated[
+        str | None,
+        typer.Option(
+            "--run", metavar="ID", help="With --from stack: the run's id; by default the latest run."
+        ),
+    ] = None,
+    jaeger: Annotated[
+        str | None,
+        typer.Option(
+            "--jaeger", metavar="URL", help="Jaeger's address; by default that of [bold]lbstudy stack[/bold]."
+        ),
+    ] = None,
+    prometheus: Annotated[
+        str | None,
+        typer.Option(
+            "--prometheus", metavar="URL", help="Prometheus's address; by default that of the stack."
+        ),
+    ] = None,
+) -> int:
+    """Make report.html and result.json again, from a run that has ended."""
+    # Raises UsageError if options contradict each other, BackendError, StoreError or OSError if something
+    # cannot be read or written.
+    if origin is ReadFrom.STACK:
+        if run is not None:
+            raise UsageError(f"{run}: with --from stack, name the run by its id: --run ID")
+        return _from_stack(run_id, jaeger, prometheus, out, as_json=as_json)
+    if run is None:
         raise UsageError("Missing argument RUN: a run's folder, or --from stack (see lbstudy report --help)")
-    if request.run_id or request.jaeger or request.prometheus:
+    if run_id or jaeger or prometheus:
         raise UsageError("--run, --jaeger and --prometheus go with --from stack")
-    return _from_store(request.run, request)
+    return _from_store(run, out, as_json=as_json)
 
 
-def _from_store(run: Path, request: ReportRequest) -> int:
+def _from_store(run: Path, out: Path | None, *, as_json: bool) -> int:
     store = _store(run)
     from lbstudy.store.source import StoreSource
 
-    folder = request.out or store.parent
+    folder = out or store.parent
     with closing(StoreSource(store)) as source:
-        return _report(source, folder, as_json=request.as_json)
+        return _report(source, folder, as_json=as_json)
 
 
-def _from_stack(request: ReportRequest) -> int:
-    if request.run is not None:
-        raise UsageError(f"{request.run}: from the stack a run is named by its id: --run ID")
+def _from_stack(
+    run_id: str | None,
+    jaeger_url: str | None,
+    prometheus_url: str | None,
+    out: Path | None,
+    *,
+    as_json: bool,
+) -> int:
     from lbstudy.backends.jaeger import Jaeger
     from lbstudy.backends.prometheus import Prometheus
     from lbstudy.backends.runs import latest_run
     from lbstudy.backends.source import StackSource
 
-    jaeger_url, prometheus_url = _urls(request)
-    jaeger, prometheus = Jaeger(jaeger_url), Prometheus(prometheus_url)
-    run_id = request.run_id or latest_run(jaeger)
+    stack = _stack()
+    jaeger, prometheus = Jaeger(jaeger_url or stack.jaeger), Prometheus(prometheus_url or stack.prometheus)
+    run_id = run_id or latest_run(jaeger)
     say(f"reading the run {run_id} from {jaeger.url} and {prometheus.url}")
-    folder = request.out or Path("runs") / (re.sub(r"[^\w.-]", "_", run_id).lstrip(".") or "run")
+    folder = out or Path("runs") / (re.sub(r"[^\w.-]", "_", run_id).lstrip(".") or "run")
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with replacing(folder / STORE) as copy:
@@ -79,15 +128,15 @@ def _from_stack(request: ReportRequest) -> int:
             with _without_collections():
                 source = StackSource.read(jaeger, prometheus, run_id, copy)
             with closing(source):
-                return _report(source, folder, as_json=request.as_json)
+                return _report(source, folder, as_json=as_json)
     finally:
-        with suppress(OSError):  # something is in it: the report, when all went well
+        with suppress(OSError):  # normally it holds the report, and stays
             folder.rmdir()
 
 
 @contextmanager
 def _without_collections() -> Iterator[None]:
-    """Spare the garbage collector millions of values that are in no cycle: a fifth of the time."""
+    """Disable the garbage collector: it would scan millions of values without cycles (20 % of the time)."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -108,13 +157,9 @@ def _report(source: Source, folder: Path, *, as_json: bool) -> int:
     return exit_code(result)
 
 
-def _urls(request: ReportRequest) -> tuple[str, str]:
-    """Where Jaeger and Prometheus are: as asked for, where the stack is up, or where it would be."""
-    from lbstudy.stack.ports import Ports
-    from lbstudy.stack.running import Endpoints, running_stack
-
-    stack = running_stack() or Endpoints.of(Ports.from_environment(os.environ))
-    return request.jaeger or stack.jaeger, request.prometheus or stack.prometheus
+def _stack() -> Endpoints:
+    """Return where Jaeger and Prometheus are: the addresses of the running stack, or its defaults."""
+    return running_stack() or Endpoints.of(Ports.from_environment(os.environ))
 
 
 def _store(run: Path) -> Path:

@@ -1,4 +1,4 @@
-"""What becomes of a result: files, a summary, an exit code."""
+"""What is made of a result: files, a summary and an exit code."""
 
 from pathlib import Path
 
@@ -15,14 +15,14 @@ from lbstudy.result.model import Entry, Result
 
 
 def write_results(result: Result, folder: Path) -> None:
-    """Write result.json and report.html, each whole or not at all. Raises ResultFileError, OSError."""
+    """Write result.json and report.html, each completely or not at all. Raises ResultFileError or OSError."""
     write_json(result, folder / "result.json")
     with replacing(folder / "report.html") as partial:
         partial.write_text(render_html(result), encoding="utf-8")
 
 
 def print_result(result: Result, folder: Path, *, as_json: bool) -> None:
-    """Print the summary, or the whole result, to standard output, and where the report is."""
+    """Print the summary, or the whole result as JSON, to standard output, and the path of the report."""
     if as_json:
         typer.echo(result.model_dump_json(indent=2))
         say(f"report: {folder / 'report.html'}")
@@ -32,19 +32,22 @@ def print_result(result: Result, folder: Path, *, as_json: bool) -> None:
 
 
 def exit_code(result: Result) -> ExitCode:
-    """Judge the result, saying why where it is not simply done."""
+    """Return the result's exit code, and print the reason unless it is DONE."""
     if not result.ledger_closes:
-        told: set[Entry] = set()
+        printed: set[Entry] = set()
         for setting in result.settings:
             for entry in setting.ledger.entries:
-                # What went to a Collector is counted for all settings together: said once.
-                if not entry.closes and entry not in told:
-                    told.add(entry)
+                # A Collector's count covers all settings together, so it is printed once.
+                if not entry.closes and entry not in printed:
+                    printed.add(entry)
                     say(_open(setting.name, entry))
         return ExitCode.ERROR
     unmet = [expectation for expectation in result.expectations if not expectation.met]
-    for one in unmet:
-        say(f"expectation not met: {one.setting}: {one.measure}: expected {one.expected}, found {one.found}")
+    for expectation in unmet:
+        say(
+            f"expectation not met: {expectation.setting}: {expectation.measure}:"
+            f" expected {expectation.expected}, found {expectation.found}"
+        )
     return ExitCode.UNMET if unmet else ExitCode.OK
 
 

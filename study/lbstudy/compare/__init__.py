@@ -1,1 +1,1 @@
-"""Settings × scenarios, repeated: the plan of a comparison, its model, and what follows from it. No I/O."""
+"""Settings × scenarios, repeated: the plan of a comparison, its model, and its conclusions. No I/O."""

@@ -1,11 +1,11 @@
-"""From finished runs to the comparison: every figure of every cell, and what follows from it."""
+"""Makes the comparison from finished runs: every figure of every cell, and the conclusions."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 from lbstudy.compare import words
 from lbstudy.compare.interval import estimate, is_less
-from lbstudy.compare.measured import figures, values
+from lbstudy.compare.measured import figures, hidden, values
 from lbstudy.compare.model import (
     Amount,
     Cell,
@@ -14,7 +14,7 @@ from lbstudy.compare.model import (
     Estimate,
     Figure,
     Measured,
-    Outcome,
+    RunOutcome,
     Standing,
 )
 from lbstudy.compare.plan import Plan, PlannedRun
@@ -22,7 +22,7 @@ from lbstudy.measures.attribution import summary as mean_waits
 from lbstudy.result.model import Result, SettingResult, WaitSummary
 
 _MATTERS: Final = 0.1
-"""A difference of a smaller part of the larger median is not worth telling, whatever the figure."""
+"""A difference of less than this part of the larger median is not reported, whatever the figure."""
 
 Results = Mapping[str, Result]
 """A run's folder → its result."""
@@ -31,25 +31,25 @@ Results = Mapping[str, Result]
 def build(
     plan: Plan, scenarios: Sequence[ComparedScenario], results: Results, failed: Mapping[str, str]
 ) -> Comparison:
-    """The comparison of the runs that there are.
+    """Return the comparison of the finished runs.
 
     Args:
         plan: all runs.
-        scenarios: those of the plan.
-        results: of the runs that have finished.
-        failed: why the others did not, by folder; what is in neither was not run.
+        scenarios: the plan's scenarios.
+        results: the results of the runs that have finished.
+        failed: folder → why the run failed. A run in neither of the two was not made.
     """
     settings = {s.name: s for result in results.values() for s in result.settings}
-    found = figures(setting for result in results.values() for setting in result.settings)
+    all_figures = figures(setting for result in results.values() for setting in result.settings)
     cells = [
         cell
         for scenario in plan.scenarios
         for cell in _standings(
-            found, [_cell(plan, n, scenario, found, results, failed) for n in plan.settings]
+            all_figures, [_cell(plan, n, scenario, all_figures, results, failed) for n in plan.settings]
         )
     ]
-    compared = words.settings(plan, found, cells, settings)
-    said = words.verdict(plan, found, cells, compared)
+    compared = words.settings(plan, all_figures, cells, settings)
+    said = words.verdict(plan, all_figures, cells, compared)
     provenance = next((result.provenance for result in results.values()), None)
     return Comparison(
         plan=plan,
@@ -58,7 +58,7 @@ def build(
         points=said.points,
         settings=compared,
         scenarios=list(scenarios),
-        figures=found,
+        figures=all_figures,
         cells=cells,
         outcomes=[_outcome(run, results.get(run.folder), failed.get(run.folder)) for run in plan.runs],
         platform=provenance.platform if provenance else "",
@@ -67,19 +67,15 @@ def build(
     )
 
 
-def _outcome(run: PlannedRun, result: Result | None, reason: str | None) -> Outcome:
+def _outcome(run: PlannedRun, result: Result | None, reason: str | None) -> RunOutcome:
     if result is None:
-        return Outcome(run=run, state="not run" if reason is None else "failed", reason=reason or "")
+        return RunOutcome(run=run, state="not run" if reason is None else "failed", reason=reason or "")
     late = [s.latency.lateness_p99 for s in result.settings if s.latency.lateness_p99 is not None]
-    return Outcome(
+    return RunOutcome(
         run=run,
         state="done",
         ledger_closes=result.ledger_closes,
-        unmet=[
-            f"{e.setting}: {e.measure} {e.expected}, found {e.found}"
-            for e in result.expectations
-            if not e.met
-        ],
+        unmet=[str(expectation) for expectation in result.expectations if not expectation.met],
         lateness_p99=max(late, default=None),
     )
 
@@ -88,7 +84,7 @@ def _cell(
     plan: Plan,
     setting: str,
     scenario: str,
-    found: Sequence[Figure],
+    all_figures: Sequence[Figure],
     results: Results,
     failed: Mapping[str, str],
 ) -> Cell:
@@ -98,12 +94,15 @@ def _cell(
         for run in planned
         if run.folder in results
     }
-    per_run = {figure.key: {folder: values(figure, one) for folder, one in done.items()} for figure in found}
+    per_run = {
+        figure.key: {folder: values(figure, result) for folder, result in done.items()}
+        for figure in all_figures
+    }
     estimates = {
         key: estimate([value for amounts in runs.values() for value in amounts])
         for key, runs in per_run.items()
     }
-    codes = [one.errors.client_by_code for one in done.values()]
+    codes = [result.errors.client_by_code for result in done.values()]
     sent = sum(sum(code.values()) for code in codes)
     return Cell(
         setting=setting,
@@ -112,8 +111,14 @@ def _cell(
         failed=[failed[run.folder] for run in planned if run.folder in failed],
         missing=sum(run.folder not in results and run.folder not in failed for run in planned),
         figures=[
-            Measured(figure=key, estimate=one, standing=Standing.SAME, worse_than=[])
-            for key, one in estimates.items()
+            Measured(
+                figure=figure.key,
+                estimate=estimates[figure.key],
+                not_observed=next(filter(None, (hidden(figure, result) for result in done.values())), None),
+                standing=Standing.SAME,
+                worse_than=[],
+            )
+            for figure in all_figures
         ],
         rpcs=sent,
         rpcs_failed=sent - sum(code.get("OK", 0) for code in codes),
@@ -136,7 +141,7 @@ def _waits(runs: Sequence[SettingResult]) -> WaitSummary | None:
 def _typical_first(
     folders: list[str], values_of: Mapping[str, Sequence[Amount]], typical: Estimate | None
 ) -> list[str]:
-    """The run whose time to discovery is nearest to the median comes first; the others as they were made."""
+    """Return the run whose time to discovery is nearest to the median first, then the others as made."""
     if typical is None or not any(values_of.values()):
         return folders
     first = min(
@@ -146,24 +151,25 @@ def _typical_first(
     return [first, *(folder for folder in folders if folder != first)]
 
 
-def _standings(found: Sequence[Figure], cells: Sequence[Cell]) -> list[Cell]:
-    """The cells of one scenario, each figure held against that of the other settings."""
+def _standings(all_figures: Sequence[Figure], cells: Sequence[Cell]) -> list[Cell]:
+    """Return the cells of one scenario, with each figure compared with that of the other settings."""
     judged: dict[str, list[Measured]] = {cell.setting: [] for cell in cells}
-    for place, figure in enumerate(found):
-        own = {cell.setting: cell.figures[place].estimate for cell in cells}
+    for place, figure in enumerate(all_figures):
+        seen = {cell.setting: cell.figures[place] for cell in cells}
+        own = {name: measured.estimate for name, measured in seen.items()}
         better = {name: [other for other in own if is_better(figure, own[other], own[name])] for name in own}
         beating = {other for others in better.values() for other in others}
-        for name, estimated in own.items():
+        for name in own:
             standing = Standing.WORSE if better[name] else Standing.BEST if name in beating else Standing.SAME
             judged[name].append(
-                Measured(figure=figure.key, estimate=estimated, standing=standing, worse_than=better[name])
+                seen[name].model_copy(update={"standing": standing, "worse_than": better[name]})
             )
     return [cell.model_copy(update={"figures": judged[cell.setting]}) for cell in cells]
 
 
-def is_better(figure: Figure, one: Estimate | None, other: Estimate | None) -> bool:
-    """Whether one is shown to be less than the other, and by enough to be worth telling."""
-    if one is None or other is None or not is_less(one, other):
+def is_better(figure: Figure, first: Estimate | None, other: Estimate | None) -> bool:
+    """Return whether one figure is shown to be less than the other, and by enough to be reported."""
+    if first is None or other is None or not is_less(first, other):
         return False
-    difference = other.median.value - one.median.value
+    difference = other.median.value - first.median.value
     return difference >= max(figure.least, _MATTERS * other.median.value)

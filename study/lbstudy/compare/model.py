@@ -1,4 +1,4 @@
-"""What a comparison found: a documented, versioned schema; page, terminal and JSON are views of it."""
+"""The result of a comparison: a documented, versioned schema. Page, terminal and JSON are views of it."""
 
 from enum import StrEnum
 from typing import Literal
@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from lbstudy.compare.plan import Plan, PlannedRun
-from lbstudy.result.model import Part, WaitSummary
+from lbstudy.result.model import NotObserved, Part, WaitSummary
 
 SCHEMA_VERSION: Literal["1"] = "1"
 
@@ -29,30 +29,30 @@ class Estimate(Part):
     confidence: float = Field(description="0 to 1, with which the interval covers the true median")
 
 
-class Kind(StrEnum):
-    """What a figure tells."""
+class FigureKind(StrEnum):
+    """What a figure is about."""
 
     BENEFIT = "benefit"
     PRICE = "price"
 
 
 class Figure(Part):
-    """One figure by which settings are compared; less is better."""
+    """A figure by which settings are compared; less is better."""
 
     key: str
     label: str
     meaning: str = Field(description="how it was measured, for a reader who does not know this project")
-    unit: Literal["s", "RPCs", "ratio", "per minute"]
+    unit: Literal["s", "RPCs", "streams", "connections", "ratio", "per minute"]
     per: Literal["change", "run"] = Field(description="the unit of which there is one value each")
-    kind: Kind
+    kind: FigureKind
     least: float = Field(description="a smaller difference of the medians is not worth telling")
 
 
 class Standing(StrEnum):
     """How a setting's figure compares with the others' in the same scenario."""
 
-    BEST = "best"  # none is shown to be better, and it is shown to be better than another
-    WORSE = "worse"  # another one is shown to be better than it
+    BEST = "best"  # no other is shown to be better, and it is shown to be better than another
+    WORSE = "worse"  # another is shown to be better
     SAME = "same"  # neither is shown
 
 
@@ -60,13 +60,16 @@ class Measured(Part):
     """One figure of one cell."""
 
     figure: str
-    estimate: Estimate | None = Field(description="None: nothing to measure")
+    estimate: Estimate | None = Field(description="None: nothing to measure, or not observed")
+    not_observed: NotObserved | None = Field(
+        default=None, description="why nobody could see it in some or, without an estimate, in all runs"
+    )
     standing: Standing
     worse_than: list[str] = Field(description="settings that are shown to be better")
 
 
-class Outcome(Part):
-    """What became of a run."""
+class RunOutcome(Part):
+    """The outcome of a run."""
 
     run: PlannedRun
     state: Literal["done", "failed", "not run"]
@@ -93,7 +96,7 @@ class Cell(Part):
 
 
 class ComparedSetting(Part):
-    """A setting, and what the comparison says of it, in words."""
+    """A setting, and the comparison's conclusions about it, in words."""
 
     name: str
     description: str
@@ -109,13 +112,37 @@ class ComparedSetting(Part):
 
 
 class ComparedScenario(Part):
-    """A scenario that all settings went through."""
+    """A scenario in which all settings ran."""
 
     name: str
     description: str
     duration: float
     clients: int
     rate: float = Field(description="RPC/s of each client")
+
+
+class Moved(Part):
+    """A figure that is shown to differ from an earlier comparison."""
+
+    setting: str
+    scenario: str
+    figure: str = Field(description="its key")
+    before: Estimate
+    after: Estimate
+    is_better: bool = Field(description="less than before: less is better in every figure")
+
+
+class Against(Part):
+    """What has changed since an earlier comparison."""
+
+    started: str = Field(description="when the earlier one did, ISO 8601, UTC")
+    moved: list[Moved]
+    compared: int = Field(description="figures of which both have values")
+    only_now: list[str] = Field(description='cells, as "stock in compare", that the earlier one has not')
+    only_before: list[str]
+    versions: dict[str, tuple[str | None, str | None]] = Field(
+        description="software → version before and now, where they are not the same; null: not there"
+    )
 
 
 class Comparison(Part):
@@ -130,16 +157,26 @@ class Comparison(Part):
     scenarios: list[ComparedScenario]
     figures: list[Figure]
     cells: list[Cell]
-    outcomes: list[Outcome]
+    outcomes: list[RunOutcome]
     platform: str
     machine: dict[str, str]
     versions: dict[str, str]
+    against: Against | None = Field(default=None, description="an earlier comparison, where one was given")
 
     def cell(self, setting: str, scenario: str) -> Cell:
         """The cell of a setting and a scenario."""
         return next(c for c in self.cells if (c.setting, c.scenario) == (setting, scenario))
 
+    def places(self, scenario: str) -> list[int]:
+        """The places of figures of which a scenario has something: a value, or why there is none."""
+        cells = [cell for cell in self.cells if cell.scenario == scenario]
+        return [
+            place
+            for place in range(len(self.figures))
+            if any(c.figures[place].estimate or c.figures[place].not_observed for c in cells)
+        ]
+
     @property
     def is_whole(self) -> bool:
-        """Whether every run was made and can be trusted."""
+        """Return whether every run was made and can be trusted."""
         return all(outcome.state == "done" and outcome.ledger_closes for outcome in self.outcomes)

@@ -1,12 +1,13 @@
-"""Which runs a comparison consists of: settings in groups side by side, each repeat at another phase."""
+"""The runs of a comparison: settings in groups side by side, each repeat at another phase."""
 
 import math
 from collections.abc import Sequence
 from typing import Final, Literal, TypeVar
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 from lbstudy.config import Scenario, Setting
+from lbstudy.config.phases import PHASES
 from lbstudy.result.model import Part
 
 DEFAULT_SETTINGS: Final = (
@@ -22,36 +23,26 @@ DEFAULT_SETTINGS: Final = (
     "weighted-round-robin",
     "pick-first",
 )
-"""In the order in which the page shows them; the first one is what the others are held against."""
+"""In the order in which the page shows them; the others are compared with the first."""
 DEFAULT_SCENARIOS: Final = ("compare",)
 DEFAULT_REPEAT: Final = 4
-"""The fewest runs of which two settings can be told apart, see interval.FEWEST."""
-
-PER_CORE: Final = 3.0
-"""Settings side by side on a core under a light load: with more, the clients are late."""
-RATE_PER_CORE: Final = 60.0
-"""RPC/s of all settings together on a core, for the same reason."""
-PHASES: Final = 10.0
-"""s, over which the repeats spread a timeline: its changes meet the clients' timers at every phase."""
-OVERHEAD: Final = 17.0
-"""s that a run takes beside its load, about: starting, stopping, measuring."""
-ON_A_CLUSTER: Final = 2
-"""Settings side by side on a cluster: what it carries is not known here, and each pod's start takes CPU."""
-OVERHEAD_ON_A_CLUSTER: Final = 60.0
-"""s, the same there: images, probes, and reading the run back."""
+"""The fewest runs that can show a difference between two settings, see interval.FEWEST."""
 
 T = TypeVar("T", bound=BaseModel)
 
 
-class ChosenCluster(Part):
-    """Where a comparison runs that does not run on this machine."""
+class ChosenVenue(Part):
+    """Where the runs are made: a venue and its options."""
 
-    context: str = Field(description="of the kubeconfig")
-    namespace: str
+    platform: str = Field(default="local", description="as --on names it")
+    options: dict[str, str] = Field(
+        default_factory=dict,
+        description="of a Kubernetes cluster: its context, of the kubeconfig, and namespace",
+    )
 
 
 class PlannedRun(Part):
-    """One run: a scenario under some settings side by side."""
+    """One run: a scenario with some settings side by side."""
 
     folder: str = Field(description="of the run, relative to the comparison's own")
     scenario: str
@@ -72,16 +63,26 @@ class Plan(Part):
     repeat: int
     seed: int
     side_by_side: int
-    cluster: ChosenCluster | None = Field(
-        default=None, description="a Kubernetes cluster; null: the machine on which the command was given"
+    subjects: list[str] = Field(
+        default_factory=list,
+        description="built-in names or absolute paths; several: each setting is a pair, as go-stock",
     )
+    setting_files: list[str] = Field(
+        default_factory=list, description="the settings' own names, before they were paired with subjects"
+    )
+    venue: ChosenVenue = Field(default_factory=ChosenVenue, description="where the runs are made")
     runs: list[PlannedRun]
 
-
-def side_by_side(scenarios: Sequence[Scenario], cores: int) -> int:
-    """How many settings the machine carries at the same time without being late."""
-    rate = max(scenario.load.clients * scenario.load.rate for scenario in scenarios)
-    return max(1, math.floor(min(PER_CORE * cores, RATE_PER_CORE * cores / rate)))
+    @model_validator(mode="before")
+    @classmethod
+    def _with_its_venue(cls, plan: object) -> object:
+        """Accept a plan of a version that only knew clusters or none, and no other venues."""
+        if not isinstance(plan, dict) or "cluster" not in plan:
+            return plan
+        rest = {name: value for name, value in plan.items() if name != "cluster"}
+        if plan["cluster"] is None:
+            return rest
+        return rest | {"venue": {"platform": "kubernetes", "options": plan["cluster"]}}
 
 
 def make(
@@ -93,7 +94,9 @@ def make(
     at_once: int,
     command: str,
     started: str,
-    cluster: ChosenCluster | None = None,
+    venue: ChosenVenue | None = None,
+    subjects: Sequence[str] = (),
+    setting_files: Sequence[str] = (),
 ) -> Plan:
     """All runs, each repeat whole before the next, so that an interrupted comparison has whole ones."""
     names = [setting.name for setting in settings]
@@ -101,7 +104,7 @@ def make(
     for number in range(repeat):
         shift = float(round(PHASES * number / repeat))
         for scenario in scenarios:
-            for part, group in enumerate(_groups(names, at_once, number), start=1):
+            for part, group in enumerate(groups(names, at_once, number), start=1):
                 runs.append(
                     PlannedRun(
                         folder=f"runs/{scenario.name}-{number + 1}-{part}",
@@ -120,12 +123,14 @@ def make(
         repeat=repeat,
         seed=seed,
         side_by_side=at_once,
-        cluster=cluster,
+        subjects=list(subjects),
+        setting_files=list(setting_files),
+        venue=venue or ChosenVenue(),
         runs=runs,
     )
 
 
-def _groups(names: Sequence[str], at_once: int, turn: int) -> list[list[str]]:
+def groups(names: Sequence[str], at_once: int, turn: int) -> list[list[str]]:
     """Groups of about the same size; with each repeat other settings share a group."""
     count = math.ceil(len(names) / at_once)
     offset = turn % len(names)
@@ -150,19 +155,21 @@ def shifted(scenario: Scenario, by: float) -> Scenario:
             step if step.at == 0 else step.model_copy(update={"at": step.at + by}) for step in scenario.step
         ],
     }
+    if scenario.load.step:
+        steps = [_later(step, by) for step in scenario.load.step]
+        update["load"] = scenario.load.model_copy(update={"step": steps})
     for name in ("replace", "fault"):
-        if (found := getattr(scenario, name, None)) is not None:
-            update[name] = [_later(one, by) for one in found]
+        if (commands := getattr(scenario, name, None)) is not None:
+            update[name] = [_later(command, by) for command in commands]
     return scenario.model_copy(update=update)
 
 
-def _later(one: T, by: float) -> T:
-    moved = {name: at + by for name in ("at", "until") if (at := getattr(one, name, None)) is not None}
-    return one.model_copy(update=moved)
+def _later(command: T, by: float) -> T:
+    moved = {name: at + by for name in ("at", "until") if (at := getattr(command, name, None)) is not None}
+    return command.model_copy(update=moved)
 
 
-def seconds(plan: Plan, scenarios: Sequence[Scenario]) -> float:
-    """How long all runs take, about."""
+def seconds(plan: Plan, scenarios: Sequence[Scenario], overhead: float) -> float:
+    """How long all runs take, about, when each takes ``overhead`` seconds beside its load."""
     duration = {scenario.name: scenario.duration for scenario in scenarios}
-    overhead = OVERHEAD if plan.cluster is None else OVERHEAD_ON_A_CLUSTER
     return sum(duration[run.scenario] + run.shift + overhead for run in plan.runs)

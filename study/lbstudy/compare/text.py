@@ -1,7 +1,8 @@
 """A comparison's figures as text, the same in words, on the page and on the terminal."""
 
-from lbstudy.compare.model import Amount, Estimate, Figure
-from lbstudy.report import figures
+from lbstudy.compare.model import Amount, Estimate, Figure, Measured
+from lbstudy.result import figures
+from lbstudy.result.model import NOT_OBSERVED
 
 
 def amount(figure: Figure, value: Amount) -> str:
@@ -12,6 +13,23 @@ def amount(figure: Figure, value: Amount) -> str:
 def median(figure: Figure, estimate: Estimate | None) -> str:
     """The median alone."""
     return figures.NONE if estimate is None else amount(figure, estimate.median)
+
+
+def value(figure: Figure, measured: Measured, *, failed: bool = False) -> str:
+    """The median of a setting's figure, or why there is none: failed, not observed, nothing to measure."""
+    if measured.estimate is not None:
+        return median(figure, measured.estimate)
+    if failed:
+        return "failed"
+    return figures.NONE if measured.not_observed is None else NOT_OBSERVED
+
+
+def units(measured: Measured) -> str:
+    """How many changes or runs gave a value, as ``(4)``; it says so where not all of them could be seen."""
+    if measured.estimate is None:
+        return ""
+    partly = "" if measured.not_observed is None else f", others {NOT_OBSERVED}"
+    return f"({measured.estimate.units}{partly})"
 
 
 def interval(figure: Figure, estimate: Estimate | None) -> str:
@@ -39,7 +57,7 @@ def _number(figure: Figure, value: float) -> str:
             return figures.seconds(value)
         case "ratio":
             return f"{value * 100:.0f} %"
-        case "RPCs":
+        case "RPCs" | "streams" | "connections":
             return f"{value:,.0f}"
         case "per minute":
             return f"{value:,.1f}"

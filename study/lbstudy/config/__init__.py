@@ -1,26 +1,40 @@
-"""Scenario and setting files: their models, reading them, and the ones that come with the package."""
+"""Scenario, setting, subject and requirement files: their models, the parser, and the built-in files."""
 
-from lbstudy.config.builtin import BuiltIn, available_scenarios, available_settings
+from lbstudy.config.builtin import (
+    BuiltIn,
+    available_requirements,
+    available_scenarios,
+    available_settings,
+    available_subjects,
+)
 from lbstudy.config.error import ConfigError
-from lbstudy.config.load import load_scenario, load_setting
+from lbstudy.config.load import load_requirement, load_scenario, load_setting, load_subject
 from lbstudy.config.notes import notes
-from lbstudy.config.scenario import Dns, Expectation, Load, Scenario, Server, Step
+from lbstudy.config.requirement import Requirement
+from lbstudy.config.scenario import Dns, ExpectTable, Load, Scenario, Server, Step
 from lbstudy.config.setting import Drain, Setting
+from lbstudy.config.subject import Subject
 
 __all__ = [
     "BuiltIn",
     "ConfigError",
     "Dns",
     "Drain",
-    "Expectation",
+    "ExpectTable",
     "Load",
+    "Requirement",
     "Scenario",
     "Server",
     "Setting",
     "Step",
+    "Subject",
+    "available_requirements",
     "available_scenarios",
     "available_settings",
+    "available_subjects",
+    "load_requirement",
     "load_scenario",
     "load_setting",
+    "load_subject",
     "notes",
 ]

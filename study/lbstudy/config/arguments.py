@@ -1,6 +1,6 @@
-"""gRPC arguments of channels and servers: how they may be written, and which of them gRPC knows.
+"""gRPC arguments of channels and servers: how they are written, and which of them gRPC knows.
 
-gRPC ignores an argument that it does not know, so a typing error would go unseen: ``notes`` tells of it.
+gRPC ignores an argument that it does not know, so a typing error would go unnoticed: ``notes`` reports it.
 """
 
 import re
@@ -11,7 +11,7 @@ from pydantic import BeforeValidator
 Argument = int | str | bool
 INT32 = 2**31 - 1
 _KEY = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)+")
-# What the study itself sets, and what becomes of it if a file did.
+# Arguments that the study sets itself → what would happen if a file set them.
 _RESERVED = {
     "grpc.service_config": "write it as the table [service_config]",
     "grpc.lb_policy_name": "write it as policy",
@@ -19,7 +19,7 @@ _RESERVED = {
     "grpc.so_reuseport": "the study sets it: two pods must never share an address",
 }
 
-# From grpc/impl/channel_arg_names.h: those with a value that a file can hold and an effect in this study.
+# From grpc/impl/channel_arg_names.h: those whose value can be written in a file and has an effect here.
 KNOWN = frozenset(
     {
         "grpc.absolute_max_metadata_size",
@@ -83,9 +83,42 @@ KNOWN = frozenset(
     }
 )
 
+NO_EFFECT = {
+    **dict.fromkeys(
+        (
+            "grpc.http2_scheme",
+            "grpc.http2.max_security_frame_size",
+            "grpc.security_level",
+            "grpc.ssl_session_cache",
+            "grpc.ssl_target_name_override",
+            "grpc.tsi.max_frame_size",
+        ),
+        "it is for TLS, and the study's connections have none",
+    ),
+    **dict.fromkeys(
+        (
+            "grpc.grpclb_call_timeout_ms",
+            "grpc.grpclb_fallback_timeout_ms",
+            "grpc.priority_failover_timeout_ms",
+            "grpc.xds_resource_does_not_exist_timeout_ms",
+        ),
+        "it is for other load balancers than those that the study uses",
+    ),
+    **dict.fromkeys(
+        (
+            "grpc.resource_quota",
+            "grpc.socket_factory",
+            "grpc.socket_mutator",
+        ),
+        "its value is an object in memory, which a file cannot hold",
+    ),
+    "grpc.http_proxy": "the study's DNS names lead to this machine or its cluster, where no proxy is",
+}
+"""Arguments that gRPC knows, but that change nothing in this study → the reason."""
+
 
 def _flatten(value: object) -> dict[str, Argument]:
-    """Take ``grpc.x = 1`` (which is TOML for nested tables) and ``"grpc.x" = 1`` alike."""
+    """Accept both ``grpc.x = 1``, which is TOML for nested tables, and ``"grpc.x" = 1``."""
     if not isinstance(value, dict):
         raise ValueError("expected a table of gRPC arguments")  # noqa: TRY004 - pydantic takes ValueError
     flat: dict[str, Argument] = {}
@@ -120,6 +153,6 @@ def _checked(key: str, value: object) -> Argument:
 
 
 Arguments = Annotated[dict[str, Argument], BeforeValidator(_flatten)]
-"""Argument → value, with the arguments' full names as keys."""
+"""Arguments by their full names."""
 ChannelArguments = Arguments
 ServerArguments = Arguments

@@ -1,7 +1,7 @@
-"""What the models of files have in common: strict types, no unknown keys, a description for every key.
+"""What the models of all files share: strict types, no unknown keys, a description for every key.
 
-A field's ``description`` says what is expected there ("a whole number from 1 to 1000: …"); the error for a
-bad value quotes its part before the colon, so it must read on after "expected".
+A field's ``description`` says what is expected ("a whole number from 1 to 1000: …"). The error for a bad
+value quotes the part before the colon, so that part must be readable after "expected".
 """
 
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, StrictInt, StrictStr
 
 Seconds = Annotated[float, Field(strict=True, allow_inf_nan=False)]
-"""A duration or an instant in seconds; whole numbers are welcome, strings are not."""
+"""A duration or an instant in seconds: an integer or a float, not a string."""
 Int = StrictInt
 Str = StrictStr
 NAME_PATTERN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
-"""A DNS label (RFC 1123), for pydantic (where $ is the text's end): names go into host and pod names."""
+"""A DNS label (RFC 1123): names become part of host and pod names. In pydantic, $ is the text's end."""
 
 
 class Table(BaseModel):
@@ -26,10 +26,10 @@ class Table(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where something was read from."""
+    """Where a document was read from."""
 
-    path: Path
-    text: str  # the file as it was, comments and all
+    path: Path | None  # None: a program made it
+    text: str  # the whole file, including comments
 
 
 class Document(Table):
@@ -37,7 +37,7 @@ class Document(Table):
 
     name: Str = Field(
         min_length=1,
-        # A server's pod is greeter-<setting>-<10 characters>-<5 characters>, and a DNS label has at most 63.
+        # A server's pod is <subject>-<setting>-<10 characters>-<5 characters>, a DNS label of at most 63.
         max_length=38,
         pattern=NAME_PATTERN,
         description="a name of lower-case letters, digits and hyphens, at most 38 characters",
@@ -47,12 +47,12 @@ class Document(Table):
 
     @property
     def path(self) -> Path | None:
-        """The file that it was read from; None when it was made by a program."""
+        """The file that it was read from; None if a program made it."""
         return self._origin.path if self._origin else None
 
     @property
     def toml(self) -> str:
-        """The file's text, for a result's provenance; empty when it was made by a program."""
+        """The file's text, to be kept with a result; empty if a program made it."""
         return self._origin.text if self._origin else ""
 
     def read_from(self, origin: Origin) -> Self:

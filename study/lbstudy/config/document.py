@@ -1,4 +1,4 @@
-"""From a file to plain values: everything that can be wrong before a model is asked."""
+"""Reads a file into plain values, and checks everything that does not depend on a model."""
 
 import os
 import stat
@@ -15,25 +15,25 @@ _INT64 = 2**63
 
 
 def read(path: Path, shown: str) -> Origin:
-    """Read a file's text. Raises ConfigError; ``shown`` is what it calls the file."""
+    """Read a file's text. Raises ConfigError, which calls the file ``shown``."""
     try:
-        # Non-blocking, so that a named pipe is refused instead of waited for.
+        # Non-blocking, so that a named pipe is refused at once.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         with os.fdopen(descriptor, "rb") as file:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise ConfigError(f"{shown}: expected a TOML file, found something that is no file")
+                raise ConfigError(f"{shown}: expected a TOML file, but this is not a regular file")
             data = file.read(MAX_BYTES + 1)
     except IsADirectoryError as error:
         raise ConfigError(f"{shown}: expected a TOML file, found a folder") from error
     except OSError as error:
         raise ConfigError(f"{shown}: cannot be read: {error.strerror}") from error
-    except ValueError as error:  # a NUL in the path
+    except ValueError as error:  # a NUL character in the path
         raise ConfigError(f"{shown}: cannot be read: {error}") from error
     return Origin(path, decode(data, shown))
 
 
 def decode(data: bytes, shown: str) -> str:
-    """Turn a file's bytes into text. Raises ConfigError."""
+    """Decode a file's bytes. Raises ConfigError."""
     if len(data) > MAX_BYTES:
         raise ConfigError(f"{shown}: expected at most 1 MiB")
     try:
@@ -44,19 +44,19 @@ def decode(data: bytes, shown: str) -> str:
 
 
 def parse(text: str, shown: str) -> dict[str, Any]:
-    """Turn TOML into plain values. Raises ConfigError."""
+    """Parse TOML. Raises ConfigError."""
     try:
         document = tomllib.loads(text)
     except RecursionError as error:
         raise ConfigError(f"{shown}: expected tables and arrays nested at most {_MAX_DEPTH} deep") from error
-    except ValueError as error:  # TOMLDecodeError, and int's own limit on digits
+    except ValueError as error:  # TOMLDecodeError, or int's own limit of digits
         raise ConfigError(f"{shown}: expected TOML: {error}") from error
     _check_values(document, shown)
     return document
 
 
 def _check_values(document: dict[str, Any], shown: str) -> None:
-    """Refuse what TOML does not promise to hold, and what would exhaust the stack further on."""
+    """Refuse values beyond what TOML guarantees, and nesting that would exhaust the stack later."""
     pending: list[tuple[Any, int]] = [(document, 0)]
     while pending:
         value, depth = pending.pop()

@@ -1,8 +1,15 @@
-"""The measures that a scenario can expect something of, by name.
+"""The names of the measures that a scenario can expect something of.
 
-What each of them is stands where they are evaluated, in ``lbstudy.result.expectations``, which takes SciPy
-and seconds to import; a test keeps the two in step.
+``lbstudy.result.expectations`` says how each is read from a result. It is separate because it imports numpy,
+which takes time; a test compares the two.
 """
+
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+from lbstudy.config.base import Str
+from lbstudy.config.error import clipped, nearest
 
 MEASURES = (
     "detect.median",
@@ -31,6 +38,28 @@ MEASURES = (
     "latency.largest",
     "latency.steady.p99",
     "latency.transition.p99",
+    "scaling.relief.latency",
+    "scaling.relief.hottest",
+    "scaling.late",
+    "scaling.wasted",
     "load.achieved",
     "load.lateness_p99",
+    "streams.held.median",
+    "streams.held.p95",
+    "streams.held.largest",
+    "streams.cut",
+    "streams.largest_deviation.last",
 )
+
+
+def _known(measure: str) -> str:
+    if measure not in MEASURES:
+        raise ValueError(
+            f'expected a measure that "lbstudy list" shows, found "{clipped(measure)}"'
+            f"{nearest(measure, MEASURES)}"
+        )
+    return measure
+
+
+MeasureName = Annotated[Str, AfterValidator(_known)]
+"""The name of one of these, in a file."""

@@ -1,4 +1,4 @@
-"""Turns pydantic's errors into one line for the user: the key, what was expected, what was found."""
+"""Turns pydantic's errors into one line for the user: the key, what was expected, and what the file has."""
 
 from collections.abc import Sequence
 from typing import Any, Literal, get_args, get_origin
@@ -12,10 +12,11 @@ Location = Sequence[int | str]
 
 
 def explain(error: ValidationError, model: type[BaseModel]) -> str:
-    """Say what is wrong: the first error, and how many more there are."""
-    # Not the URL, the input only where it is shown by ``_found``.
+    """Describe the first error, and how many more there are."""
+    # Without the URL; the input is only shown by ``_value``.
     errors = error.errors(include_url=False, include_context=True, include_input=True)
-    errors.sort(key=lambda e: e["type"] != "extra_forbidden")  # a mistyped key explains a missing one
+    # a mistyped key explains a missing one, so it comes first
+    errors.sort(key=lambda e: e["type"] != "extra_forbidden")
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
     return _line(dict(errors[0]), model) + more
 
@@ -25,7 +26,7 @@ def _line(error: dict[str, Any], model: type[BaseModel]) -> str:
     key = _key(location)
     if error["type"].startswith("union_tag_"):
         return _tag_line(error, key, _tags(model, location))
-    if error["type"] == "value_error":  # one of the models' own, written for the user
+    if error["type"] == "value_error":  # raised by one of our models, and written for the user
         return f"{key}: {error['ctx']['error']}" if key else str(error["ctx"]["error"])
     if error["type"] == "extra_forbidden":
         known = _fields_at(model, location[:-1])
@@ -37,12 +38,12 @@ def _line(error: dict[str, Any], model: type[BaseModel]) -> str:
 
 
 def _tag_line(error: dict[str, Any], key: str, known: Sequence[str]) -> str:
-    """Which of a union's tables is meant is missing, or not known."""
+    """Describe a key that selects one of several tables and is missing or unknown."""
     expected = f"{key}, {error['ctx']['discriminator'].strip(chr(39))}: expected one of {', '.join(known)}"
     if error["type"] == "union_tag_not_found":
         return expected.replace(": ", ": missing, ", 1)
-    found = str(error["ctx"]["tag"])
-    return f'{expected}, found "{clipped(found)}"{nearest(found, known)}'
+    tag = str(error["ctx"]["tag"])
+    return f'{expected}, found "{clipped(tag)}"{nearest(tag, known)}'
 
 
 def _key(location: Location) -> str:
@@ -65,7 +66,7 @@ def _fields_at(model: type[BaseModel], location: Location) -> list[str]:
 
 
 def _within(tables: Sequence[type[BaseModel]], part: str) -> list[type[BaseModel]]:
-    """The tables that a part of a location leads to: a key's, or of a union the one with that tag."""
+    """Return the tables that a part of a location leads to: a key's tables, or a union's with that tag."""
     if len(tables) > 1:
         return [table for table in tables if part in _tags_of(table)]
     field = tables[0].model_fields.get(part) if tables else None
@@ -73,7 +74,7 @@ def _within(tables: Sequence[type[BaseModel]], part: str) -> list[type[BaseModel
 
 
 def _tags(model: type[BaseModel], location: Location) -> list[str]:
-    """What tells the tables of the union at a location apart."""
+    """Return the tags of the union at a location."""
     tables = [model]
     for part in location:
         if isinstance(part, str):
@@ -91,7 +92,7 @@ def _tags_of(table: type[BaseModel]) -> list[str]:
 
 
 def _expected(model: type[BaseModel], location: Location) -> str:
-    """Find the description of the innermost field that the location names."""
+    """Return the description of the innermost field that the location names."""
     tables = [model]
     text = "a table"
     for part in location:
@@ -107,14 +108,14 @@ def _expected(model: type[BaseModel], location: Location) -> str:
 
 
 def _tables(field: FieldInfo) -> list[type[BaseModel]]:
-    """Look through lists, options and unions for the tables that a field holds."""
-    found, pending = [], [field.annotation]
+    """Return the tables that a field holds, within lists, options and unions."""
+    tables, pending = [], [field.annotation]
     while pending:
         annotation: Any = pending.pop(0)
         if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            found.append(annotation)
+            tables.append(annotation)
         pending.extend(get_args(annotation))
-    return found
+    return tables
 
 
 def _found(value: object) -> str:

@@ -1,4 +1,4 @@
-"""Faults of a scenario: trouble on particular servers, or on the way to them, from one instant to another."""
+"""Faults of a scenario: trouble with some servers, or on the way to them, from one instant to another."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Literal, Self
@@ -30,10 +30,11 @@ Code = Literal[
     "DATA_LOSS",
     "UNAUTHENTICATED",
 ]
+"""gRPC's status codes but OK, in the order of their numbers from 1 on."""
 
 
-class Fault(Table):
-    """What all faults have in common."""
+class FaultTable(Table):
+    """What all faults share."""
 
     at: Seconds = Field(gt=0, le=MAX_DURATION, description="seconds since the load's start, up to 86400")
     until: Seconds | None = Field(
@@ -51,21 +52,22 @@ class Fault(Table):
 
     @property
     def options(self) -> dict[str, Option]:
-        """The options of its kind that are given, by name."""
+        """The options of this kind that are set, by name."""
         common = {"kind", "at", "until", "servers"}
         return {name: value for name, value in self if name not in common and value is not None}
 
     def in_words(self) -> str:
-        """What it does, without where."""
-        return " ".join([self.model_dump()["kind"], *(_words(*option) for option in self.options.items())])
+        """Describe what the fault does, without its place."""
+        parts = [_words(*option) for option in self.options.items() if option[0] != "family"]
+        return " ".join([self.model_dump()["kind"], *parts])
 
     def where(self) -> str:
-        """Where it is done."""
+        """Describe the place of the fault."""
         return ""
 
 
-class _OnServers(Fault):
-    """A fault on servers that run."""
+class _OnServers(FaultTable):
+    """A fault of running servers."""
 
     servers: Int | None = Field(
         default=None,
@@ -75,12 +77,12 @@ class _OnServers(Fault):
     )
 
     def where(self) -> str:
-        """Where it is done."""
+        """Describe the place of the fault."""
         return f"on {_servers(self.servers) if self.servers else 'all servers'}"
 
 
-class OnStarts(Fault):
-    """A fault on servers that start from then on."""
+class OnStarts(FaultTable):
+    """A fault of servers that start while it lasts."""
 
     servers: Int | None = Field(
         default=None,
@@ -90,14 +92,14 @@ class OnStarts(Fault):
     )
 
     def where(self) -> str:
-        """Where it is done."""
+        """Describe the place of the fault."""
         if self.servers is None:
             return "at every start"
         return "at the next start" if self.servers == 1 else f"at the next {self.servers} starts"
 
 
-class Latency(_OnServers):
-    """RPCs are answered later: by a constant, or as a log-normal or uniform distribution draws."""
+class LatencyFault(_OnServers):
+    """RPCs are answered later: by a constant, or by a log-normal or uniform random delay."""
 
     kind: Literal["latency"]
     seconds: Seconds | None = Field(default=None, gt=0, le=3600, description="seconds, above 0: a constant")
@@ -136,31 +138,31 @@ class Hang(_OnServers):
 
 
 class Cpu(_OnServers):
-    """CPU is burnt."""
+    """CPU is used up."""
 
     kind: Literal["cpu"]
-    cores: Seconds = Field(gt=0, le=256, description="a number above 0, up to 256: cores that are burnt")
+    cores: Seconds = Field(gt=0, le=256, description="a number above 0, up to 256: cores that are used up")
 
 
-class Memory(_OnServers):
-    """Memory is held."""
+class MemoryFault(_OnServers):
+    """Memory is used up."""
 
     kind: Literal["memory"]
     mebibytes: Int = Field(ge=1, le=65_536, description="a whole number from 1 to 65536: MiB that are held")
 
 
 class LoadReport(_OnServers):
-    """A server that reports its load reports this one."""
+    """A server that reports its load reports these values."""
 
     kind: Literal["load-report"]
     cpu: Seconds = Field(gt=0, le=100, description="a number above 0, up to 100: CPU utilisation, 1 is full")
     rps: Seconds = Field(
-        default=100.0, gt=0, le=1_000_000, description="a number above 0: RPC/s that it says to answer"
+        default=100.0, gt=0, le=1_000_000, description="a number above 0: RPC/s that it reports to answer"
     )
 
 
 class Stop(_OnServers):
-    """The process is stopped (SIGSTOP), and goes on when the fault is lifted (SIGCONT)."""
+    """The process is stopped (SIGSTOP), and continues when the fault is lifted (SIGCONT)."""
 
     kind: Literal["stop"]
 
@@ -178,14 +180,14 @@ class NotReady(_OnServers):
 
 
 class Flap(_OnServers):
-    """The health service says NOT_SERVING for the first half of each period, and SERVING for the other."""
+    """The health service alternates: NOT_SERVING for the first half of each period, then SERVING."""
 
     kind: Literal["flap"]
     period: Seconds = Field(ge=0.1, le=3600, description="seconds, from 0.1 to 3600: of both together")
 
 
 class Reset(_OnServers):
-    """Connections are reset: all that there are, once or at each period."""
+    """All present connections are reset, once or in each period."""
 
     kind: Literal["reset"]
     period: Seconds | None = Field(
@@ -194,13 +196,13 @@ class Reset(_OnServers):
 
 
 class Blackhole(_OnServers):
-    """Packets to the server's port go nowhere."""
+    """Packets to the server's port are dropped."""
 
     kind: Literal["blackhole"]
 
 
 class CrashAtStart(OnStarts):
-    """Servers end as soon as they are started."""
+    """Servers end as soon as they have started."""
 
     kind: Literal["crash-at-start"]
 
@@ -212,38 +214,50 @@ class SlowStart(OnStarts):
     seconds: Seconds = Field(gt=0, le=3600, description="seconds, above 0 and up to 3600")
 
 
-class DnsStale(Fault):
-    """DNS answers what held so long ago."""
+class _OnOneFamily(FaultTable):
+    """A fault of DNS on the answers to all questions, or on those for addresses of one family."""
+
+    family: Literal["ipv4", "ipv6"] | None = Field(
+        default=None, description='"ipv4" (A records) or "ipv6" (AAAA records) only (absent: all questions)'
+    )
+
+    def where(self) -> str:
+        """Where it is done."""
+        return f"of {_FAMILIES[self.family]} only" if self.family else ""
+
+
+class DnsStale(FaultTable):
+    """DNS answers what was true some seconds ago."""
 
     kind: Literal["dns-stale"]
     seconds: Seconds = Field(gt=0, le=3600, description="seconds, above 0 and up to 3600")
 
 
-class DnsNxdomain(Fault):
+class DnsNxdomain(FaultTable):
     """DNS answers that the name does not exist."""
 
     kind: Literal["dns-nxdomain"]
 
 
-class DnsServfail(Fault):
-    """DNS answers that it failed."""
+class DnsServfail(_OnOneFamily):
+    """DNS answers SERVFAIL."""
 
     kind: Literal["dns-servfail"]
 
 
-class DnsSilent(Fault):
+class DnsSilent(_OnOneFamily):
     """DNS does not answer."""
 
     kind: Literal["dns-silent"]
 
 
-class DnsTruncated(Fault):
-    """DNS answers over UDP that the answer does not fit, so that clients ask again over TCP."""
+class DnsTruncated(FaultTable):
+    """DNS answers over UDP that the answer was truncated, so that clients ask again over TCP."""
 
     kind: Literal["dns-truncated"]
 
 
-class DnsLate(Fault):
+class DnsLate(_OnOneFamily):
     """DNS answers later."""
 
     kind: Literal["dns-late"]
@@ -251,11 +265,11 @@ class DnsLate(Fault):
 
 
 AnyFault = Annotated[
-    Latency
+    LatencyFault
     | Error
     | Hang
     | Cpu
-    | Memory
+    | MemoryFault
     | LoadReport
     | Stop
     | Kill
@@ -276,14 +290,14 @@ AnyFault = Annotated[
 
 
 def labels(faults: Sequence[AnyFault]) -> list[str]:
-    """A label for each fault, for people, unique among them: "latency 200 ms on 1 server"."""
+    """Return a unique label for each fault, for people: "latency 200 ms on 1 server"."""
     given: dict[str, int] = {}
-    found = []
+    texts = []
     for fault in faults:
         label = f"{fault.in_words()} {fault.where()}".rstrip()
         given[label] = given.get(label, 0) + 1
-        found.append(label if given[label] == 1 else f"{label} ({given[label]})")
-    return found
+        texts.append(label if given[label] == 1 else f"{label} ({given[label]})")
+    return texts
 
 
 def _words(name: str, value: Option) -> str:
@@ -298,6 +312,7 @@ def _servers(count: int) -> str:
     return "1 server" if count == 1 else f"{count} servers"
 
 
+_FAMILIES = {"ipv4": "IPv4 addresses (A)", "ipv6": "IPv6 addresses (AAAA)"}
 _WORDS: Mapping[str, Callable[[float], str]] = {
     "seconds": _time,
     "mean": lambda value: f"mean {_time(value)}",
@@ -311,4 +326,4 @@ _WORDS: Mapping[str, Callable[[float], str]] = {
     "cpu": lambda value: f"CPU {value:g}",
     "rps": lambda value: f"at {value:g} RPC/s",
 }
-"""An option → how a label tells it; one that is not here is told as it is."""
+"""An option → how a label shows its value; options that are missing here are shown unchanged."""

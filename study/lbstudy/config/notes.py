@@ -1,8 +1,8 @@
-"""What is allowed but probably not meant: one line each, for the user to read before the run."""
+"""Notes on what is allowed but probably a mistake: one line each, to read before the run."""
 
 from collections.abc import Sequence
 
-from lbstudy.config.arguments import KNOWN
+from lbstudy.config.arguments import KNOWN, NO_EFFECT
 from lbstudy.config.error import nearest
 from lbstudy.config.scenario import Scenario
 from lbstudy.config.setting import Setting
@@ -16,7 +16,7 @@ DEFAULT_PING_TIMEOUT_MS = 60_000
 
 
 def notes(scenario: Scenario, settings: Sequence[Setting]) -> list[str]:
-    """Collect the notes on a scenario with the settings that it runs under."""
+    """Return the notes on a scenario and the settings that it runs with."""
     lines = [line for setting in settings for line in _on_setting(setting)]
     running = {setting.name for setting in settings}
     absent = dict.fromkeys(e.setting for e in scenario.expect if e.setting not in running)
@@ -31,12 +31,7 @@ def _on_setting(setting: Setting) -> list[str]:
     prefix = f"setting {setting.name}: "
     lines: list[str] = []
     for table, arguments in (("channel", setting.channel), ("server", setting.server)):
-        lines.extend(
-            f"{prefix}[{table}] {key} is unknown here, and gRPC ignores what it does not know"
-            f"{nearest(key, KNOWN)}"
-            for key in arguments
-            if key not in KNOWN
-        )
+        lines.extend(f"{prefix}[{table}] {_said_of(key)}" for key in arguments if key not in KNOWN)
     age, interval = setting.server.get(MAX_AGE), setting.channel.get(MIN_INTERVAL, DEFAULT_MIN_INTERVAL_MS)
     looks_up = setting.discovery == "dns"
     if looks_up and isinstance(age, int) and isinstance(interval, int) and age < interval:
@@ -53,3 +48,10 @@ def _on_setting(setting: Setting) -> list[str]:
             " which governs"
         )
     return lines
+
+
+def _said_of(key: str) -> str:
+    """Return the note on an argument that has no effect here."""
+    if key in NO_EFFECT:
+        return f"{key} has no effect here: {NO_EFFECT[key]}"
+    return f"{key} is unknown here, and gRPC ignores what it does not know{nearest(key, KNOWN)}"

@@ -1,19 +1,35 @@
-"""A scenario: a timeline of scale steps, and the load meanwhile."""
+"""A scenario: a timeline of scale steps, and the load."""
 
+import re
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from lbstudy.config.autoscaler import Autoscaler
 from lbstudy.config.base import NAME_PATTERN, Document, Int, Seconds, Str, Table
-from lbstudy.config.error import clipped, nearest
-from lbstudy.config.expected import MEASURES
+from lbstudy.config.error import clipped
+from lbstudy.config.expected import MeasureName
 from lbstudy.config.fault import MAX_DURATION, MAX_SERVERS, AnyFault
+from lbstudy.config.load_kinds import Cold, LoadStream, TlsTable
+
+
+class LoadStep(Table):
+    """From an instant on, another rate; with a ramp, the rate changes gradually from that instant."""
+
+    at: Seconds = Field(ge=0, le=MAX_DURATION, description="seconds since the load's start, from 0 to 86400")
+    rate: Seconds = Field(ge=0, le=10_000, description="a number from 0 to 10000: RPC/s of each client")
+    ramp: Seconds = Field(
+        default=0.0,
+        ge=0,
+        le=MAX_DURATION,
+        description="seconds, from 0 to 86400: how long the rate takes to get there, linearly (0: at once)",
+    )
 
 
 class Load(Table):
-    """The open-loop load: every client sends at its rate, whatever the answers do."""
+    """The open-loop load: every client sends at its rate, without waiting for answers."""
 
     clients: Int = Field(
         default=2,
@@ -27,13 +43,57 @@ class Load(Table):
     timeout: Seconds = Field(
         default=5.0, gt=0, le=3600, description="seconds, above 0 and up to 3600: the deadline of an RPC"
     )
+    request_size: Int = Field(
+        default=0,
+        ge=0,
+        le=4_000_000,
+        description="a whole number from 0 to 4000000: bytes added to a request",
+    )
+    answer_size: Int = Field(
+        default=0,
+        ge=0,
+        le=4_000_000,
+        description="a whole number from 0 to 4000000: bytes added to an answer",
+    )
+    stream: LoadStream | None = Field(default=None, description="a table [load.stream]")
+    step: Annotated[list[LoadStep], Field(max_length=1000)] = Field(
+        default_factory=list, description="at most 1000 tables [[load.step]] with at, rate and ramp"
+    )
+
+    @field_validator("step")
+    @classmethod
+    def _in_order(cls, steps: Sequence[LoadStep]) -> Sequence[LoadStep]:
+        for number, (before, after) in enumerate(pairwise(steps), start=2):
+            if after.at < before.at + before.ramp or after.at == before.at:
+                raise ValueError(
+                    f"expected [[load.step]] {number} later than the end of the one before it"
+                    f" ({before.at + before.ramp:g} s), found at = {after.at:g}"
+                )
+        return steps
+
+    @property
+    def points(self) -> list[tuple[float, float]]:
+        """Return each client's rate over time, linear between the points; empty if it never changes."""
+        if not self.step:
+            return []
+        points = [(0.0, self.rate)]
+        for step in self.step:
+            points += [(step.at, points[-1][1]), (step.at + step.ramp, step.rate)]
+        return points
 
 
 class Server(Table):
-    """What a server does for an answer, and how its readiness is probed, in Kubernetes' words."""
+    """What a server does for an answer, and how its readiness is probed, in Kubernetes' terms."""
 
     work: Seconds = Field(
         default=0.02, ge=0, le=60, description="seconds, from 0 to 60: the sleep that stands for work"
+    )
+    cold: Cold | None = Field(default=None, description="a table [server.cold]")
+    concurrency: Int | None = Field(
+        default=None,
+        ge=1,
+        le=100_000,
+        description="a whole number from 1 to 100000: RPCs worked on at a time, others wait (absent: all)",
     )
     probe_period: Int = Field(
         default=1, ge=1, le=3600, description="whole seconds, from 1 to 3600: periodSeconds"
@@ -49,6 +109,12 @@ class Server(Table):
     )
 
 
+Families = Literal["ipv4", "ipv6", "both"]
+MAX_DOMAINS = 6
+_DOMAIN = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
+Domain = Annotated[Str, Field(pattern=rf"^{_DOMAIN}$", max_length=200)]
+
+
 class Dns(Table):
     """How DNS publishes the servers."""
 
@@ -61,10 +127,29 @@ class Dns(Table):
         le=600,
         description="seconds, from 0 to 600: from a change of readiness to the change in DNS",
     )
+    families: Families = Field(
+        default="ipv4",
+        description='"ipv4" (A records only), "ipv6" (AAAA records only) or "both": what DNS has of a server',
+    )
+    search: Annotated[list[Domain], Field(max_length=MAX_DOMAINS)] = Field(
+        default_factory=list,
+        description=f'at most {MAX_DOMAINS} domains such as "svc.cluster.local": the search list of clients',
+    )
+    ndots: Int = Field(
+        default=1,
+        ge=0,
+        le=15,
+        description="a whole number from 0 to 15: a name with fewer dots is tried with the search list first",
+    )
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether clients ask as on this machine, and get A records only."""
+        return self.families == "ipv4" and not self.search
 
 
 class Step(Table):
-    """From an instant on, so many servers are wanted."""
+    """From an instant on, this many servers are wanted."""
 
     at: Seconds = Field(ge=0, le=MAX_DURATION, description="seconds since the load's start, from 0 to 86400")
     servers: Int = Field(
@@ -74,36 +159,60 @@ class Step(Table):
     )
 
 
+_SHARE = re.compile(r"(100|\d{1,2})%")
+
+
+def _limit(value: object) -> object:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_SERVERS:
+        return value
+    if isinstance(value, str) and _SHARE.fullmatch(value):
+        return value
+    shown = clipped(repr(value) if isinstance(value, str) else str(value))
+    raise ValueError(
+        f'expected a whole number from 0 to {MAX_SERVERS}, or a share such as "25%", found {shown}'
+    )
+
+
+Limit = Annotated[int | str, BeforeValidator(_limit)]
+
+
 class Replace(Table):
-    """At an instant, all servers are replaced by new ones, as many as before."""
+    """At an instant, all servers are replaced by as many new ones."""
 
     at: Seconds = Field(gt=0, le=MAX_DURATION, description="seconds since the load's start, up to 86400")
     how: Literal["rolling-update", "recreate", "evict"] = Field(
         description='"rolling-update", "recreate" (delete the Deployment, create it again) or "evict"'
     )
+    max_surge: Limit = Field(
+        default="25%",
+        description='a number of pods, or a share such as "25%", rounded up: maxSurge of a rolling update',
+    )
+    max_unavailable: Limit = Field(
+        default="25%",
+        description='a number of pods, or a share such as "25%", rounded down: its maxUnavailable',
+    )
+
+    @model_validator(mode="after")
+    def _limits_of_a_rolling_update(self) -> Self:
+        limits = self.model_fields_set & {"max_surge", "max_unavailable"}
+        if limits and self.how != "rolling-update":
+            raise ValueError(f'expected {" and ".join(sorted(limits))} only with how = "rolling-update"')
+        if self.max_surge in {0, "0%"} and self.max_unavailable in {0, "0%"}:
+            raise ValueError("expected max_surge or max_unavailable above 0: nothing could be replaced")
+        return self
 
 
-class Expectation(Table):
-    """What a figure of a setting's result should be; the run's exit code tells whether it was."""
+class ExpectTable(Table):
+    """An expectation of one of a setting's figures; if it is not met, the run's exit code says so."""
 
     setting: Str = Field(
         min_length=1, max_length=38, pattern=NAME_PATTERN, description="the name of a setting"
     )
-    measure: Str = Field(
+    measure: MeasureName = Field(
         description='the name of a measure (lbstudy list shows them), such as "discovery.median"'
     )
     at_least: Seconds | None = Field(default=None, description="a number: the smallest value that is met")
     at_most: Seconds | None = Field(default=None, description="a number: the largest value that is met")
-
-    @field_validator("measure")
-    @classmethod
-    def _known_measure(cls, measure: str) -> str:
-        if measure not in MEASURES:
-            raise ValueError(
-                f'expected a measure that "lbstudy list" shows, found "{clipped(measure)}"'
-                f"{nearest(measure, MEASURES)}"
-            )
-        return measure
 
     @model_validator(mode="after")
     def _some_bound(self) -> Self:
@@ -134,7 +243,9 @@ class Scenario(Document):
     fault: Annotated[list[AnyFault], Field(max_length=100)] = Field(
         default_factory=list, description="at most 100 tables [[fault]] with kind, at and more"
     )
-    expect: Annotated[list[Expectation], Field(max_length=1000)] = Field(
+    tls: TlsTable | None = Field(default=None, description="a table [tls]")
+    autoscaler: Autoscaler | None = Field(default=None, description="a table [autoscaler]")
+    expect: Annotated[list[ExpectTable], Field(max_length=1000)] = Field(
         default_factory=list, description="at most 1000 tables [[expect]]"
     )
 
@@ -160,6 +271,11 @@ class Scenario(Document):
                 f"expected every [[step]] before the end (duration = {self.duration:g}),"
                 f" found at = {self.step[-1].at:g}"
             )
+        if self.load.step and (last := self.load.step[-1]).at + last.ramp > self.duration:
+            raise ValueError(
+                f"expected every [[load.step]], with its ramp, before the end (duration = {self.duration:g}),"
+                f" found at = {last.at:g}, ramp = {last.ramp:g}"
+            )
         for replace in self.replace:
             if replace.at >= self.duration:
                 raise ValueError(
@@ -172,4 +288,24 @@ class Scenario(Document):
                     f"expected every [[fault]] within the load's time (duration = {self.duration:g}),"
                     f" found at = {fault.at:g}" + (f", until = {fault.until:g}" if fault.until else "")
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _one_who_decides(self) -> Self:
+        if self.autoscaler is None:
+            return self
+        if len(self.step) > 1:
+            raise ValueError(
+                f"expected one [[step]] with [autoscaler], which decides from then on, found {len(self.step)}"
+            )
+        least, most = self.autoscaler.min_replicas, self.autoscaler.max_replicas
+        if not least <= self.step[0].servers <= most:
+            raise ValueError(
+                f"expected [[step]] servers from min_replicas to max_replicas ({least} to {most}),"
+                f" found {self.step[0].servers}"
+            )
+        if self.server.concurrency is None:
+            raise ValueError(
+                "expected concurrency in [server] with [autoscaler]: utilisation is a share of that capacity"
+            )
         return self

@@ -1,4 +1,4 @@
-"""A setting: a named set of channel and server options, the thing that a run compares."""
+"""A setting: a named set of channel and server options. Runs compare settings."""
 
 import json
 from typing import Annotated, Literal, Self
@@ -13,7 +13,7 @@ from lbstudy.config.base import Document, Seconds, Table
 Policy = Literal["pick_first", "round_robin", "weighted_round_robin"]
 Discovery = Literal["dns", "xds"]
 DEFAULT_POLICY: Policy = "round_robin"
-# gRPC drops other keys without a word (grpc/grpc-proto, service_config.proto).
+# gRPC silently ignores other keys (grpc/grpc-proto, service_config.proto).
 SERVICE_CONFIG_KEYS = frozenset(
     {"loadBalancingPolicy", "loadBalancingConfig", "methodConfig", "retryThrottling", "healthCheckConfig"}
 )
@@ -29,7 +29,7 @@ def _known_keys(value: object) -> object:
             json.dumps(value, allow_nan=False)
         except (TypeError, ValueError) as error:
             raise ValueError(
-                "expected what JSON can say (no dates, times, inf or nan), as gRPC reads it as JSON"
+                "expected values that JSON has (no dates, times, inf or nan), since gRPC reads it as JSON"
             ) from error
     return value
 
@@ -37,11 +37,11 @@ def _known_keys(value: object) -> object:
 def _push_policy(value: object) -> object:
     if isinstance(value, dict):
         if "balancing" in value:
-            raise ValueError("expected the balancing as policy, outside of [push]")
+            raise ValueError("expected the balancing as the key policy, outside of [push]")
         try:
             PushPolicy.parse(json.dumps(value))
         except TypeError as error:
-            raise ValueError("expected what JSON can say (no dates or times)") from error
+            raise ValueError("expected values that JSON has (no dates or times)") from error
     return value
 
 
@@ -52,7 +52,10 @@ class Drain(Table):
         default=1.0, ge=0, le=600, description="seconds, from 0 to 600: between NOT_SERVING and stop(grace)"
     )
     grace: Seconds = Field(
-        default=5.0, ge=0, le=600, description="seconds, from 0 to 600: what RPCs in flight are given by stop"
+        default=5.0,
+        ge=0,
+        le=600,
+        description="seconds, from 0 to 600: how long stop waits for RPCs in flight",
     )
 
 
@@ -68,7 +71,7 @@ class Setting(Document):
     )
     report_load: Annotated[bool, Field(strict=True)] = Field(
         default=False,
-        description="true or false: servers tell their load in trailers (ORCA), for weighted_round_robin",
+        description="true or false: servers report their load in trailers (ORCA), for weighted_round_robin",
     )
     discovery: Discovery = Field(
         default="dns",
@@ -98,26 +101,28 @@ class Setting(Document):
             raise ValueError('expected [push] only with discovery = "xds"')
         if self.discovery == "xds":
             if self.service_config is not None:
-                raise ValueError('expected no [service_config] with discovery = "xds": it comes by [push]')
+                raise ValueError(
+                    'expected no [service_config] with discovery = "xds": the control plane sends [push]'
+                )
             if self.policy is not None and self.policy not in list(Balancing):
                 raise ValueError(f'expected policy {" or ".join(Balancing)} with discovery = "xds"')
         return self
 
     @property
     def push_policy_json(self) -> str | None:
-        """The policy that a control plane is given, as JSON; None where DNS tells the servers."""
+        """Return the control plane's policy as JSON; None if clients discover servers through DNS."""
         if self.discovery == "dns":
             return None
         return json.dumps({"balancing": self.policy or DEFAULT_POLICY, **self.push})
 
     @property
     def load_balancing(self) -> str:
-        """The policy's name, for people; "service config" where one is given as it stands."""
+        """The policy's name, for people; "service config" if the setting has a whole service config."""
         return "service config" if self.service_config is not None else self.policy or DEFAULT_POLICY
 
     @property
     def service_config_json(self) -> str:
-        """The service config that the clients get, as JSON."""
+        """Return the service config that the clients get, as JSON."""
         if self.service_config is not None:
             return json.dumps(self.service_config)
         return json.dumps({"loadBalancingConfig": [{self.policy or DEFAULT_POLICY: {}}]})

@@ -1,1 +1,1 @@
-"""The view of a run while it runs: ``state`` is pure, ``screen`` draws it, ``lines`` prints it."""
+"""The view of a run in progress: ``state`` has no I/O, ``screen`` draws it, ``lines`` prints it."""

@@ -1,4 +1,6 @@
-"""A view that shows nothing: of many runs in a row, their command tells enough."""
+"""A view that shows nothing, for many runs in a row: their command prints enough."""
+
+from collections.abc import Collection
 
 from lbstudy.live.view import AddressList, Traffic
 from lbstudy.platform.interface import Change
@@ -7,7 +9,7 @@ from lbstudy.platform.interface import Change
 class Quiet:
     """See ``live.view.View``."""
 
-    def begin(self, title: str, settings: list[str], duration: float) -> None:
+    def begin(self, title: str, settings: list[str], duration: float, pushed: Collection[str] = ()) -> None:
         """See View."""
 
     def stage(self, text: str) -> None:

@@ -1,16 +1,18 @@
 """The live view on a terminal: progress, servers with their rates, address lists, the last events."""
 
+from collections.abc import Collection
+
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from lbstudy.live.state import Lane, Server, State
+from lbstudy.live.state import LiveLane, LiveServer, LiveState
 from lbstudy.live.view import AddressList, Traffic
 from lbstudy.platform.interface import Change
 
-_EVENTS = 8  # lines of log
+_EVENTS = 8  # lines of the log
 _BAR = 16  # characters of the longest bar
 
 
@@ -18,8 +20,7 @@ class Screen:
     """Redraws a table a setting, four times a second."""
 
     def __init__(self, console: Console) -> None:
-        self._state = State()
-        self._console = console
+        self._state = LiveState()
         self._live = Live(
             console=console,
             get_renderable=self._render,
@@ -28,9 +29,9 @@ class Screen:
             redirect_stdout=False,
         )
 
-    def begin(self, title: str, settings: list[str], duration: float) -> None:
+    def begin(self, title: str, settings: list[str], duration: float, pushed: Collection[str] = ()) -> None:
         """Take the terminal."""
-        self._state.begin(title, settings, duration)
+        self._state.begin(title, settings, duration, pushed)
         self._live.start()
 
     def stage(self, text: str) -> None:
@@ -80,7 +81,7 @@ class Screen:
             log.add_row(at, event.setting, event.text)
         return Group(Text(state.title, style="bold"), progress, *lanes, log)
 
-    def _lane(self, lane: Lane, now: float) -> RenderableType:
+    def _lane(self, lane: LiveLane, now: float) -> RenderableType:
         servers = [server for server in lane.servers.values() if server.status != "gone"]
         rates = {server.name: server.rate(now) for server in servers}
         longest = max(rates.values(), default=0.0) or 1.0
@@ -94,7 +95,7 @@ class Screen:
         )
         table.add_column("server", no_wrap=True)
         table.add_column("state", no_wrap=True, width=11)
-        table.add_column("in DNS", no_wrap=True)
+        table.add_column("pushed" if lane.setting in self._state.pushed else "in DNS", no_wrap=True)
         table.add_column("in lists", no_wrap=True, justify="right")
         table.add_column("RPC/s", no_wrap=True, justify="right")
         table.add_column("", no_wrap=True, width=_BAR)
@@ -111,7 +112,7 @@ class Screen:
         return table
 
 
-def _style(server: Server, rate: float) -> str:
+def _style(server: LiveServer, rate: float) -> str:
     if server.status != "Ready":
         return "yellow"
     return "green" if rate > 0 else "red"

@@ -1,6 +1,6 @@
-"""The hooks by which a run tells what happens while it runs. All are called from the event loop's thread."""
+"""The hooks through which a run shows its progress. All are called in the event loop's thread."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -9,7 +9,7 @@ from lbstudy.platform.interface import Change
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """The RPCs of one setting whose client spans have come in since the last time."""
+    """The RPCs of one setting whose client spans have arrived since the last call."""
 
     setting: str
     answered: Mapping[str, int]  # server pod → RPCs that ended OK
@@ -18,7 +18,7 @@ class Traffic:
 
 @dataclass(frozen=True, slots=True)
 class AddressList:
-    """What a resolver update left in one client's address list."""
+    """One client's address list after a resolver update."""
 
     setting: str
     client: str
@@ -29,16 +29,23 @@ class AddressList:
 
 
 class View(Protocol):
-    """What shows a run's progress; a view never fails a run."""
+    """Shows a run's progress; a view never makes a run fail."""
 
-    def begin(self, title: str, settings: list[str], duration: float) -> None:
-        """Announce the run; ``duration`` is that of the load, in seconds."""
+    def begin(self, title: str, settings: list[str], duration: float, pushed: Collection[str] = ()) -> None:
+        """Announce the run.
+
+        Args:
+            title: the run's title.
+            settings: the names of its settings.
+            duration: seconds of load.
+            pushed: the settings whose clients discover servers by a control plane instead of DNS.
+        """
 
     def stage(self, text: str) -> None:
-        """What the run does now, as "starting 6 servers"."""
+        """Show what the run does now, such as "starting 6 servers"."""
 
     def clock(self, elapsed: float) -> None:
-        """So many seconds of load have passed (negative before it starts); called some twice a second."""
+        """Show how many seconds of load have passed (negative before it starts); called twice a second."""
 
     def command(self, setting: str, servers: int) -> None:
         """The number of servers was set."""
@@ -53,4 +60,4 @@ class View(Protocol):
         """A client's resolver returned."""
 
     def end(self) -> None:
-        """The run is over, in whatever way; leave the terminal as it was."""
+        """Restore the terminal; called however the run ended."""

@@ -1,4 +1,4 @@
-"""The measures: one module each, pure functions from a Lane to a part of the result.
+"""The measures: one module each, with pure functions from a Lane to a part of the result.
 
-Every module's docstring is the measure's definition; docs/measures.md says the same for readers.
+Each module's docstring defines its measure; docs/measures.md says the same for readers.
 """

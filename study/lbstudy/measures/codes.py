@@ -1,41 +1,25 @@
-"""gRPC status codes by number, as OpenTelemetry names them."""
+"""gRPC's status codes by number, named like in OpenTelemetry."""
 
-from typing import Final
+from typing import Final, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lbstudy.config.fault import Code
+
 OK: Final = 0
 NO_CODE: Final = "no code"
-"""Of a span that tells none."""
+"""The name for a span without a code."""
 
-NAMES: Final = (
-    "OK",
-    "CANCELLED",
-    "UNKNOWN",
-    "INVALID_ARGUMENT",
-    "DEADLINE_EXCEEDED",
-    "NOT_FOUND",
-    "ALREADY_EXISTS",
-    "PERMISSION_DENIED",
-    "RESOURCE_EXHAUSTED",
-    "FAILED_PRECONDITION",
-    "ABORTED",
-    "OUT_OF_RANGE",
-    "UNIMPLEMENTED",
-    "INTERNAL",
-    "UNAVAILABLE",
-    "DATA_LOSS",
-    "UNAUTHENTICATED",
-)
+NAMES: Final[tuple[str, ...]] = ("OK", *get_args(Code))
 
 
 def code_name(code: int) -> str:
-    """The code's name, "UNAVAILABLE"."""
+    """Return the code's name, "UNAVAILABLE"."""
     return NAMES[code] if 0 <= code < len(NAMES) else NO_CODE
 
 
 def count_by_code(codes: NDArray[np.int16]) -> dict[str, int]:
-    """How often each code occurs, by name; only those that do, OK first."""
-    found, counts = np.unique(codes, return_counts=True)
-    return {code_name(int(code)): int(count) for code, count in zip(found, counts, strict=True)}
+    """Return how often each code occurs, by name, OK first; without codes that do not occur."""
+    distinct, counts = np.unique(codes, return_counts=True)
+    return {code_name(int(code)): int(count) for code, count in zip(distinct, counts, strict=True)}

@@ -1,8 +1,8 @@
-"""When a server that was added had come to carry its fair share.
+"""When an added server had reached its fair share.
 
-Time from its Ready on is cut into buckets of 1 s. A bucket is *fair* when the rate that the server answered
+Time from its Ready on is divided into buckets of 1 s. A bucket is *fair* if the rate that the server answered
 is within 20 % of the rate that all servers answered ÷ the mean number of Ready servers. The fair share is
-reached at the beginning of the first three fair buckets in a row; it is known to the second, therefore.
+reached at the beginning of the first three fair buckets in a row, so it is known to the second.
 """
 
 from typing import Final
@@ -11,28 +11,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lbstudy.measures.readiness import mean_ready
-from lbstudy.observation.records import NO_SERVER, Lane
+from lbstudy.observation.records import Lane
+from lbstudy.observation.streams import answered_at
 
 Floats = NDArray[np.float64]
 
 BUCKET: Final = 1.0
 TOLERANCE: Final = 0.2
 IN_A_ROW: Final = 3
-_ROUNDING: Final = 1e-9  # 8 of 10 is within 20 %, whatever floating point makes of it
+_ROUNDING: Final = 1e-9  # 8 of 10 is within 20 %, despite floating point
 
 
 class FairShare:
-    """Answers the question for the servers of one lane."""
+    """Finds the instant for the servers of one lane."""
 
     def __init__(self, lane: Lane) -> None:
         self._lane = lane
-        answered = lane.rpcs.server != NO_SERVER
+        answered = lane.rpcs.server >= 0
         self._server = lane.rpcs.server[answered]
-        self._ended = lane.rpcs.ended[answered]
+        self._ended = answered_at(lane.rpcs, lane.streams)[answered]
         self._all = np.sort(self._ended)
 
     def reached(self, server: int, ready: float, watched_until: float) -> float | None:
-        """The instant at which the server had reached it; None when it had not while it was watched."""
+        """Return the instant at which the server had reached it; None if it had not while it was watched."""
         buckets = int((watched_until - ready + _ROUNDING) / BUCKET)
         if buckets < IN_A_ROW:
             return None
@@ -47,5 +48,5 @@ class FairShare:
 
 
 def _counts(ended: Floats, edges: Floats) -> Floats:
-    """How many of the sorted instants lie from each edge until before the next."""
+    """Return how many of the sorted instants lie from each edge until before the next."""
     return np.diff(np.searchsorted(ended, edges)).astype(np.float64)

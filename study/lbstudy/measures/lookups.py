@@ -1,8 +1,8 @@
-"""Resolver updates against the DNS server's log.
+"""Compares resolver updates with the DNS server's log.
 
-Each update that was answered must have a lookup of A records of its own, received while the update lasted.
-A resolution may cause more than one (a retry after a lost packet, a second one over TCP): what is left over
-is such a retry where it falls into an update, and otherwise a resolution that was not seen.
+Each answered update must have its own lookup of A records, received during the update. A resolution may cause
+more than one (a retry after a lost packet, a second one over TCP). A lookup that is left over is such a retry
+if it falls into an update, and otherwise a resolution that was not seen.
 """
 
 from bisect import bisect_left, insort
@@ -15,28 +15,28 @@ from grpc_lb_instrumentor.records import Outcome
 from lbstudy.observation.records import DnsLookup, Update
 
 TOLERANCE: Final = 0.05
-"""s, by which the stamps of two processes on one machine may differ."""
+"""s by which the clocks of two processes on one machine may differ."""
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """How updates and lookups go together."""
+    """How updates and lookups match."""
 
-    updates: int  # that were answered
-    matched: int  # of these, with a lookup of their own
-    repeated: int  # lookups more, within an update
-    unseen: int  # lookups within no update
+    updates: int  # answered updates
+    matched: int  # of these, updates with a lookup of their own
+    repeated: int  # further lookups, within an update
+    unseen: int  # lookups outside all updates
 
     @property
     def made_up(self) -> int:
-        """Updates without a lookup."""
+        """The number of updates without a lookup."""
         return self.updates - self.matched
 
 
 def match_lookups(updates: Sequence[Update], lookups: Sequence[DnsLookup]) -> Match:
-    """Give each answered update the earliest lookup that is free and lies within it.
+    """Give each answered update the earliest free lookup that lies within it.
 
-    The updates take their turn in the order in which they ended, so that as many as possible find one.
+    Updates are matched in the order in which they ended, so that as many as possible find one.
     """
     free = sorted(lookup.at for lookup in lookups if lookup.qtype == "A")
     answered = sorted(
@@ -53,7 +53,7 @@ def match_lookups(updates: Sequence[Update], lookups: Sequence[DnsLookup]) -> Ma
 
 
 def _inside(lookups: Sequence[float], updates: Sequence[Update]) -> int:
-    """How many of the sorted instants fall into an update: a sweep from one to the next."""
+    """Return how many of the sorted instants fall into an update, sweeping from one to the next."""
     starts = sorted((update.started, update.ended) for update in updates)
     running: list[float] = []  # ends of the updates that have started, sorted
     inside, following = 0, 0

@@ -1,9 +1,9 @@
 """Phases: the time between two changes.
 
-A phase begins with the load, or with a moment under load (a scale command, a fault's beginning or its
-lifting), and lasts until the next one or the load's end; moments closer to each other than 0.25 s begin one
+A phase begins with the load, or with a moment under load (a scale command, or a fault's beginning or
+lifting), and lasts until the next one or the load's end. Moments closer to each other than 0.25 s begin one
 phase. Its *settled part* is its second half: by then a client that follows changes has followed this one. Its
-Ready set are the servers that were Ready for all of the settled part. An RPC belongs to the phase in which it
+Ready set is the servers that were Ready for all of the settled part. An RPC belongs to the phase in which it
 was sent.
 """
 
@@ -19,7 +19,7 @@ from lbstudy.result.model import Phase
 
 
 def phases(lane: Lane) -> list[Phase]:
-    """The phases of a run, in order."""
+    """Return the phases of a run, in order."""
     servers = 0
     for command in lane.commands:
         if command.at <= 0:
@@ -40,10 +40,10 @@ def phases(lane: Lane) -> list[Phase]:
 
 
 def settled(start: float, end: float) -> float:
-    """When the settled part of a phase begins."""
+    """Return when the settled part of a phase begins."""
     return (start + end) / 2
 
 
-def phase_of(at: NDArray[np.float64], found: list[Phase]) -> NDArray[np.intp]:
-    """The index of the phase in which each instant lies; the first and the last take what lies outside."""
-    return np.searchsorted([phase.start for phase in found[1:]], at, side="right")
+def phase_of(at: NDArray[np.float64], run_phases: list[Phase]) -> NDArray[np.intp]:
+    """Return the index of the phase of each instant; the first and the last include what lies outside."""
+    return np.searchsorted([phase.start for phase in run_phases[1:]], at, side="right")

@@ -1,8 +1,8 @@
-"""Which servers were Ready, and when: the base of every fair share.
+"""Which servers were Ready, and when: the basis of every fair share.
 
-A pod is *Ready* from the instant at which its platform saw it so, until it was told to terminate, or ended by
-itself; not while its platform saw it not Ready in between. The *Ready set* of a span of time is the pods that
-were Ready for all of it.
+A pod is *Ready* from the instant at which its platform saw it Ready until it was told to terminate or ended
+by itself, except while its platform saw it not Ready. The *Ready set* of a span of time is the pods that were
+Ready for all of it.
 """
 
 import numpy as np
@@ -15,13 +15,13 @@ Floats = NDArray[np.float64]
 
 
 def ready_until(pod: PodLife) -> float:
-    """When the pod stopped being Ready for good; infinity when it never did."""
+    """Return when the pod stopped being Ready for good; infinity if it never did."""
     ends = (end for end in (pod.terminating, pod.exited) if end is not None)
     return min(ends, default=float("inf"))
 
 
 def ready_spans(pod: PodLife) -> list[tuple[float, float]]:
-    """From when to when the pod was Ready, in order; the last one may end at infinity."""
+    """Return from when to when the pod was Ready, in order; the last span may end at infinity."""
     if pod.ready is None:
         return []
     spans, start, until = [], pod.ready, ready_until(pod)
@@ -33,20 +33,20 @@ def ready_spans(pod: PodLife) -> list[tuple[float, float]]:
 
 
 def is_ready_throughout(pod: PodLife, start: float, end: float) -> bool:
-    """Whether the pod was Ready for all of the time from start to end."""
+    """Return whether the pod was Ready for all of the time from start to end."""
     return any(begun <= start and until >= end for begun, until in ready_spans(pod))
 
 
 def is_ready_at(pod: PodLife, at: Floats) -> NDArray[np.bool_]:
-    """Whether the pod was Ready at each instant."""
-    found = np.zeros(len(at), dtype=bool)
+    """Return whether the pod was Ready at each instant."""
+    ready = np.zeros(len(at), dtype=bool)
     for start, end in ready_spans(pod):
-        found |= (at >= start) & (at < end)
-    return found
+        ready |= (at >= start) & (at < end)
+    return ready
 
 
 def ready_steps(lane: Lane) -> list[Ready]:
-    """The number of Ready servers as a step function, one record a change."""
+    """Return the number of Ready servers as a step function, one record for each change."""
     moves: dict[float, int] = {}
     for start, end in (span for pod in lane.pods for span in ready_spans(pod)):
         moves[start] = moves.get(start, 0) + 1
@@ -60,7 +60,7 @@ def ready_steps(lane: Lane) -> list[Ready]:
 
 
 def mean_ready(lane: Lane, edges: Floats) -> Floats:
-    """The mean number of Ready servers over time, between each edge and the next."""
+    """Return the mean number of Ready servers between each edge and the next."""
     total = np.zeros(len(edges) - 1)
     for start, end in (span for pod in lane.pods for span in ready_spans(pod)):
         within = np.minimum(edges[1:], end) - np.maximum(edges[:-1], start)

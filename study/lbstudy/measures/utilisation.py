@@ -1,10 +1,11 @@
-"""Measure 5, utilisation: how busy or idle each server was, as the server itself reported it.
+"""Measure 5, utilisation: how busy or idle each server was, as the server itself reported.
 
 CPU is the growth of process.cpu.time (user and system) between two exports ÷ the time between them, in cores.
-Memory is the resident set. The *inactivity age* is the time since the server last finished an RPC, or since
-its start when it never did. Mean CPU, the largest inactivity age and the idle share are those of the load's
-time; the *idle share* is the share of the samples taken while the server was Ready in which it had not
-finished an RPC for more than 1 s. Samples go on after the server has left the clients' lists, while it runs.
+Memory is the resident set. The *inactivity age* is the time since the server last worked on an RPC, or since
+its start if it never did; 0 while it works on one. Mean CPU, the largest inactivity age and the idle share
+are those during the load. The *idle share* is the share of the samples taken while the server was Ready in
+which it had not finished an RPC for more than 1 s. Samples continue after the server has left the clients'
+lists, while it runs.
 """
 
 from typing import Final
@@ -14,19 +15,26 @@ from numpy.typing import NDArray
 
 from lbstudy.measures.readiness import is_ready_at
 from lbstudy.observation.records import Lane
-from lbstudy.result.model import Usage, Utilisation
+from lbstudy.result.model import NotObserved, Usage, Utilisation
 
 Floats = NDArray[np.float64]
 
 IDLE_AFTER: Final = 1.0
-"""s without a finished RPC, from which on a server counts as idle."""
+"""s without a finished RPC after which a server counts as idle."""
+_NOBODY: Final = NotObserved(
+    why="the servers send no metrics of their processes",
+    needs="OpenTelemetry’s process metrics (process.cpu.time …) in the servers; our instrumentor for the age",
+)
 MOST_SAMPLES: Final = 600
-"""Of a longer run every second, third … sample is shown; the figures are those of all."""
+"""In a longer run, only every second, third … sample is shown; the figures use all samples."""
 
 
 def utilisation(lane: Lane) -> Utilisation:
-    """CPU, memory and inactivity age of each server."""
-    return Utilisation(servers=[_usage(lane, index) for index in range(len(lane.servers))])
+    """Return CPU, memory and inactivity age of each server."""
+    return Utilisation(
+        servers=[_usage(lane, index) for index in range(len(lane.servers))],
+        not_observed=None if len(lane.usage.at) or not lane.servers else _NOBODY,
+    )
 
 
 def _usage(lane: Lane, index: int) -> Usage:

@@ -1,5 +1,5 @@
-"""A model of how a gRPC client discovers servers over DNS: what a setting will do, before anything runs.
+"""A model of how a gRPC client discovers servers over DNS: it predicts what a setting will do, without a run.
 
-``client`` goes through one client's events one by one, as gRPC's source has them; ``fleet`` carries the same
-to thousands of clients at once. docs/model.md has the assumptions and what was measured against them.
+``client`` simulates one client event by event, by the rules of gRPC's source; ``fleet`` simulates thousands
+of clients at once by the same rules. docs/model.md has the assumptions, and measurements to compare.
 """

@@ -1,45 +1,55 @@
 """One gRPC client's discovery over DNS, event by event.
 
-What happens when is taken from gRPC's source (1.80 to 1.85), in src/core:
+The rules are from gRPC's source (1.80 to 1.85), in src/core:
 
 - ``resolver/polling_resolver.cc``: a resolution starts no sooner than the minimum interval after the *start*
-  of the last one. A request for one in between sets a timer for that instant, once; a request while one
-  runs, or while the timer is set, is dropped. Nothing else starts one: the TTL of the answer is not looked
-  at.
+  of the last a. A request for a in between sets a timer for that instant, once; a request while a
+  runs, or while the timer is set, is dropped. Nothing else starts a: the TTL of the answer is not looked
+  at. But a that fails, or brings no address, sets the timer for 1 s × 1.6 ± 20 % … 120 s after its end,
+  whatever the minimum interval.
 - ``load_balancing/pick_first/pick_first.cc`` (round_robin has one for each address): a connection that ends,
   and an attempt that fails, request a resolution.
 - The same for an address that is still in back-off when a new list names it: the new list's pick_first finds
   it failed, and requests a resolution. While a list holds a dead server, the client asks at each interval.
 - ``load_balancing/round_robin/round_robin.cc``: reconnects at once; each new set of READY connections is gone
-  round from a random one on.
+  round from a random one on. So a connection that ends or is made lets a new server wait for another turn.
 - ``client_channel/subchannel.cc``: after a failed attempt the next comes 1 s × 1.6 ± 20 % … 120 s after its
   start.
 - ``ext/filters/channel_idle/legacy_channel_idle_filter.cc``: the server sends GOAWAY at the connection's age,
-  whose jitter (0.9 to 1.1, uniform) is drawn for each connection.
+  multiplied by a random factor (0.9 to 1.1, uniform) for each connection.
 """
 
 import heapq
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 
 import numpy as np
 
-from lbstudy.model.parameters import AGE_JITTER, BACKOFF_JITTER, BACKOFF_MULTIPLIER, Parameters
-from lbstudy.model.servers import ServerLife, Zone
+from lbstudy.model.parameters import (
+    AGE_JITTER,
+    BACKOFF_JITTER,
+    BACKOFF_MULTIPLIER,
+    LONGEST_RESOLVER_BACKOFF,
+    RESOLVER_BACKOFF,
+    Parameters,
+)
+from lbstudy.model.servers import ServerLife, ZoneHistory
 
 
 @dataclass(slots=True)
-class Seen:
-    """What a client saw, in seconds on the servers' clock; server → instant. Absent: did not happen."""
+class SeenByClient:
+    """What a client saw: server → instant in seconds by the servers' clock. Absent: did not happen."""
 
-    listed: dict[int, float] = field(default_factory=dict)  # first update that brought the server
+    listed: dict[int, float] = field(default_factory=dict)  # first update with the server
     unlisted: dict[int, float] = field(default_factory=dict)  # first update without it, after it was listed
     answered: dict[int, float] = field(default_factory=dict)  # end of the first RPC that it answered
     lookups: list[float] = field(default_factory=list)  # starts of resolutions
     connected: list[float] = field(default_factory=list)  # instants at which connections were made
-    refused: int = 0  # attempts
+    bare: list[tuple[float, float]] = field(default_factory=list)  # from when to when it had no connection
+    refused: int = 0  # refused attempts
     events: int = 0
 
 
@@ -49,7 +59,7 @@ class Client:
     Args:
         parameters: its setting.
         servers: all servers that there will be.
-        rng: decides ages, back-offs, and where round_robin begins.
+        rng: for ages, back-offs, and where round_robin begins.
     """
 
     def __init__(
@@ -57,30 +67,35 @@ class Client:
     ) -> None:
         self._p = parameters
         self._servers = servers
-        self._zone = Zone(servers)
+        self._zone = ZoneHistory(servers)
         self._rng = rng
-        self._agenda: list[tuple[float, int, Callable[[float], None]]] = []
+        self._agenda: list[tuple[float, int, Callable[[float], object]]] = []
         self._number = count()
         self._last_start = -math.inf
         self._is_resolving = False
         self._has_timer = False
-        self._order: list[int] = []  # the list's, as pick_first goes through it
+        self._failed_lookups = 0  # since the last answer with addresses
+        self._order: list[int] = []  # the order in which pick_first tries the list
         self._known: frozenset[int] = frozenset()
-        self._connection: dict[int, int] = {}  # server → its connection's number
+        self._connection: dict[int, int] = {}  # server → the number of its connection
         self._trying: set[int] = set()
         self._failures: dict[int, int] = {}
-        self.seen = Seen()
+        self._waiting: set[int] = set()  # connected, and no RPC has been sent to it yet
+        self._turn = 0  # how often round_robin has begun anew
+        self._rpc_phase = rng.random() / parameters.rate  # RPCs are sent on a schedule
+        self._bare_since: float | None = None  # since it lost its last connection
+        self.seen = SeenByClient()
 
-    def run(self, start: float, end: float) -> Seen:
-        """Go from the channel's creation to an instant."""
+    def run(self, start: float, end: float) -> SeenByClient:
+        """Simulate from the channel's creation to an instant."""
         self._at(start, self._resolve)
         return self._go(end)
 
-    def run_settled(self, start: float, end: float) -> Seen:
-        """Go on with a channel that has been there for ever, and asked DNS long ago.
+    def run_settled(self, start: float, end: float) -> SeenByClient:
+        """Simulate a channel that has existed for very long, and made its last resolution long ago.
 
         The connections' remaining ages are those of a stationary renewal process: an age weighted by its
-        length, times a uniform number (Cox, Renewal Theory, 1962, section 5.1).
+        length, times a uniform random number (Cox, Renewal Theory, 1962, section 5.1).
         """
         self._known = self._zone.at(start)
         self._order = self._shuffled(self._known)
@@ -91,15 +106,17 @@ class Client:
             self._connected(server, start, whole * self._rng.random() if self._p.ages else math.inf)
         return self._go(end)
 
-    def _go(self, end: float) -> Seen:
+    def _go(self, end: float) -> SeenByClient:
         agenda, seen = self._agenda, self.seen
         while agenda and agenda[0][0] <= end:
             at, _, act = heapq.heappop(agenda)
             seen.events += 1
             act(at)
+        if self._bare_since is not None:
+            seen.bare.append((self._bare_since, end))
         return seen
 
-    def _at(self, at: float, act: Callable[[float], None]) -> None:
+    def _at(self, at: float, act: Callable[[float], object]) -> None:
         if math.isfinite(at):
             heapq.heappush(self._agenda, (at, next(self._number), act))
 
@@ -123,22 +140,27 @@ class Client:
         self._is_resolving = True
         self._last_start = now
         self.seen.lookups.append(now)
-        # The nameserver reads its zone half-way between question and answer.
-        found = self._zone.at(now + self._p.lookup / 2)
-        self._at(now + self._p.lookup, lambda at: self._resolved(at, found))
+        # The nameserver reads its zone halfway between question and answer.
+        listed = self._zone.at(now + self._p.lookup / 2)
+        self._at(now + self._p.lookup, lambda at: self._resolved(at, listed))
 
-    def _resolved(self, now: float, found: frozenset[int]) -> None:
+    def _resolved(self, now: float, listed: frozenset[int]) -> None:
         self._is_resolving = False
-        if not found:  # NXDOMAIN or empty: the old list stays
+        if not listed:  # NXDOMAIN or empty: the old list stays, and the resolver tries again by itself
+            wait = min(RESOLVER_BACKOFF * BACKOFF_MULTIPLIER**self._failed_lookups, LONGEST_RESOLVER_BACKOFF)
+            self._failed_lookups += 1
+            self._has_timer = True
+            self._at(now + wait * self._rng.uniform(1 - BACKOFF_JITTER, 1 + BACKOFF_JITTER), self._on_timer)
             return
-        for server in found - self._known:
+        self._failed_lookups = 0
+        for server in listed - self._known:
             self.seen.listed.setdefault(server, now)
-        for server in self._known - found:
+        for server in self._known - listed:
             self.seen.unlisted.setdefault(server, now)
-            self._connection.pop(server, None)
+            self._lost(server, now)
             self._failures.pop(server, None)
-        self._known = found
-        self._order = self._shuffled(found)
+        self._known = listed
+        self._order = self._shuffled(listed)
         if self._p.connects_to_all:
             for server in self._order:
                 self._attempt(server, now)
@@ -148,13 +170,13 @@ class Client:
             self._attempt_first(now)
 
     def _shuffled(self, servers: frozenset[int]) -> list[int]:
-        """The order in the answer is random (CoreDNS's loadbalance)."""
+        """Return the servers in the answer's order, which is random (CoreDNS's loadbalance)."""
         return [int(server) for server in self._rng.permutation(sorted(servers))]
 
     # --- connections ----------------------------------------------------------------------------
 
     def _attempt(self, server: int, now: float) -> None:
-        """Connect, unless connected, trying, or waiting for the next attempt."""
+        """Connect, unless it is connected, connecting, or in back-off."""
         if server in self._connection or server in self._trying or server not in self._known:
             return
         self._trying.add(server)
@@ -179,30 +201,53 @@ class Client:
         self._failures.pop(server, None)
         number = next(self._number)
         self._connection[server] = number
+        if self._bare_since is not None:
+            self.seen.bare.append((self._bare_since, now))
+            self._bare_since = None
         if server not in self.seen.answered:
-            self._answer(server, number, now)
+            self._waiting.add(server)
+        self._begin_turn(now)
         self._at(min(now + age, self._servers[server].goaway), lambda at: self._ended(server, number, at))
 
-    def _answer(self, server: int, connection: int, now: float) -> None:
-        """Note when the first RPC on the connection ends: round_robin begins at a random READY server."""
-        picks = int(self._rng.integers(len(self._connection)))
-        at = now + (self._rng.random() + picks) / self._p.rate + self._p.work
+    def _begin_turn(self, now: float) -> None:
+        """Go round the READY servers from a random one on, and foresee when those that wait get an RPC."""
+        self._turn += 1
+        if not self._waiting:
+            return
+        p, turn = self._p, self._turn
+        ready = [server for server in self._order if server in self._connection]
+        first = int(self._rng.integers(len(ready)))
+        following = math.ceil((now - self._rpc_phase) * p.rate) / p.rate + self._rpc_phase
+        for position, server in enumerate(ready):
+            if server in self._waiting:
+                picks = (position - first) % len(ready)
+                self._at(following + picks / p.rate, partial(self._sent, server, turn))
 
-        def ends(instant: float) -> None:
-            if self._connection.get(server) == connection:
-                self.seen.answered.setdefault(server, instant)
-
-        self._at(at, ends)
+    def _sent(self, server: int, turn: int, now: float) -> None:
+        """Send the first RPC to a server, unless round_robin has begun anew since that was foreseen."""
+        if turn == self._turn:
+            self._waiting.discard(server)
+            self._at(now + self._p.work, lambda at: self.seen.answered.setdefault(server, at))
 
     def _ended(self, server: int, connection: int, now: float) -> None:
         if self._connection.get(server) != connection:
             return
-        del self._connection[server]
+        self._lost(server, now)
         self._request(now)
         if self._p.connects_to_all:
             self._attempt(server, now)
-        else:  # pick_first stays idle until the next RPC
+        else:  # pick_first is idle until the next RPC
             self._at(now + self._rng.random() / self._p.rate, self._attempt_first)
+
+    def _lost(self, server: int, now: float) -> None:
+        if self._connection.pop(server, None) is None:
+            return
+        self._waiting.discard(server)
+        if self._connection:
+            self._begin_turn(now)
+        else:
+            self._turn += 1  # none is left to take an RPC
+            self._bare_since = now
 
     def _refused(self, server: int, attempted: float, now: float) -> None:
         self.seen.refused += 1
@@ -231,7 +276,7 @@ class Client:
                 self._at(max(attempted + wait, now), self._attempt_first)
 
     def _attempt_first(self, now: float) -> None:
-        """pick_first goes through the list from its beginning."""
+        """Let pick_first try the list from its beginning."""
         if self._connection or self._trying & self._known:
             return
         for server in self._order[:1]:

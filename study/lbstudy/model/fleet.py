@@ -1,14 +1,14 @@
-"""Thousands of clients and servers at once: the rules of ``client``, for all clients of a part in one step.
+"""Simulates thousands of clients and servers at once: the rules of ``client``, for many clients in each step.
 
-A client's next look-up is decided by two numbers alone: the end of its minimum interval, and the first end
-of one of its connections (or failure of an attempt) after its last look-up was answered. So a part of the
-clients goes from look-up to look-up, each at its own instants: an array of clients × servers holds when each
-connection ends next, and a step finds the first, moves all connections on to the client's next look-up, and
-takes in the list.
+A client's next resolution depends on only two numbers: the end of its minimum interval, and the first end of
+one of its connections (or failure of an attempt) after its last resolution was answered. So clients go from
+resolution to resolution, each at its own instants. An array of clients × servers has the next end of each
+connection. A step finds the first end, advances all connections to the client's next resolution, and
+processes the list.
 
-Taken as exact as in ``client`` but for two things: connections to the servers of a new list are made after
-the same time all, and when round_robin comes to a new server is drawn, not followed (see ``turns``). Only
-policies that connect to all servers.
+It is as exact as ``client``, with two exceptions: all connections to the servers of a new list take the same
+time, and when round_robin reaches a new server is random (see ``turns``). Only for policies that connect to
+all servers.
 """
 
 from collections.abc import Sequence
@@ -19,14 +19,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lbstudy.model.parameters import BACKOFF_JITTER, BACKOFF_MULTIPLIER, Parameters
-from lbstudy.model.part import FleetRecord, Floats, Part
+from lbstudy.model.part import FleetRecord, Floats, SimulatedPart
 from lbstudy.model.pick_first import PickFirstPart
 from lbstudy.model.servers import ServerLife
 
 _CELLS: Final = 200_000
-"""Connections of a part: what stays in a core's cache."""
+"""Connections that are simulated together: as many as fit into a core's cache."""
 _MANY_RENEWALS: Final = 50
-"""In a turn of round_robin, from which on its wait is taken as exponential: its mean is then 2 % too long."""
+"""From so many renewals in a turn of round_robin on, its wait is taken as exponential; its mean is then 2 %
+too long.
+"""
 
 
 def simulate(
@@ -38,10 +40,10 @@ def simulate(
     seed: int = 0,
     threads: int = 2,
 ) -> FleetRecord:
-    """Run clients that have been there for long from a warm-up before time 0 to ``end`` seconds.
+    """Simulate clients that have run for long, from a warm-up before time 0 to ``end`` seconds.
 
-    Each begins at a phase of its own (see ``warm_up``). The result depends on the seed
-    alone, not on the number of threads.
+    Each begins at its own phase (see ``warm_up``). The result depends only on the seed, not on the number of
+    threads.
     """
     kind = _Part if parameters.connects_to_all else PickFirstPart
     size = max(1, _CELLS // max(1, len(servers)))
@@ -66,20 +68,22 @@ def simulate(
     )
 
 
-class _Part(Part):
-    """Some of the clients, of a policy that connects to all servers."""
+class _Part(SimulatedPart):
+    """Some of the clients, with a policy that connects to all servers."""
 
     def _set_up(self, servers: Sequence[ServerLife], clients: int) -> None:
         self._is_lasting = bool(np.isinf(self._goaway).all())
-        self._client = np.arange(clients)  # what follows has a row for each client that goes on
-        self._ends = np.full((clients, len(servers)), np.inf)  # of connections; or of the next failed attempt
-        # 1: its connection has ended by the server's GOAWAY, 2 and more: attempts were refused.
+        # the following arrays have a row for each client that is still simulated
+        self._client = np.arange(clients)
+        # when connections end, or the next attempt fails
+        self._ends = np.full((clients, len(servers)), np.inf)
+        # 1: the server's GOAWAY has ended its connection; 2 and more: attempts were refused.
         self._failures = np.zeros((clients, len(servers) if not self._is_lasting else 0), np.int8)
-        self._last = np.full(clients, -np.inf)  # start of the last look-up
-        self._asked = self._begin()  # instant of which the list is
+        self._last = np.full(clients, -np.inf)  # start of the last resolution
+        self._asked = self._begin()  # the instant of the present list
 
     def run(self) -> FleetRecord:
-        """Go from look-up to look-up until every client's next one lies beyond the end."""
+        """Simulate resolution after resolution until every client's next one is after the end."""
         while len(self._client):
             starts = np.maximum(self._first_request(), self._last + self._p.min_interval)
             due = starts <= self._end
@@ -93,14 +97,14 @@ class _Part(Part):
         return FleetRecord(self._lookups, self._connections, self._refused, self._listed, None, self._events)
 
     def _first_request(self) -> Floats:
-        """When each client next wants to look up DNS: a connection ends, or its list has a failed server."""
+        """Return when each client next requests a resolution: a connection ends, or a server has failed."""
         first: Floats = self._ends.min(axis=1)
         if not self._is_lasting:
             first[(self._failures > 1).any(axis=1)] = -np.inf
         return first
 
     def _leave(self, done: NDArray[np.bool_]) -> None:
-        """These clients make no further look-up: their connections go on to the end, and they are let go."""
+        """Finish these clients, which make no further resolution: advance their connections to the end."""
         on = ~done
         client, ends, failures = self._client[on], self._ends[on], self._failures[on]
         last, asked = self._last[on], self._asked[on]
@@ -116,9 +120,9 @@ class _Part(Part):
         return self._start
 
     def _advance(self, until: Floats) -> None:
-        """Let each client's connections go on until an instant of its own."""
+        """Advance each client's connections to an instant of its own."""
         width = self._ends.shape[1]
-        ends = self._ends.reshape(-1)  # flat indices: numpy is slow with two
+        ends = self._ends.reshape(-1)  # flat indices, since numpy is slow with two
         cell = np.flatnonzero(self._ends <= until[:, None])
         limit = until[cell // width]
         while len(cell):
@@ -140,7 +144,7 @@ class _Part(Part):
             cell, limit = cell[left], limit[left]
 
     def _try_the_dead(self, cell: NDArray[np.intp], at: Floats) -> Floats:
-        """Servers that are gone: GOAWAY ends a connection, then attempts are refused, with back-off."""
+        """Simulate servers that are gone: GOAWAY ends a connection, then attempts fail, with back-off."""
         p = self._p
         failures = self._failures.reshape(-1)
         before = failures[cell]
@@ -152,7 +156,7 @@ class _Part(Part):
         return at + np.where(before == 0, p.connect, wait)
 
     def _take_list(self) -> None:
-        """Take in the answer to the look-up that has just been made."""
+        """Process the answer to the resolution that has just been made."""
         last, self._asked = self._asked, self._last + self._p.lookup / 2
         before, after = (np.searchsorted(self._changes, instant, "right") for instant in (last, self._asked))
         rows = np.flatnonzero(after > before)
@@ -173,12 +177,12 @@ class _Part(Part):
 
 
 def turns(servers: int, rate: float, renewals: float, size: int, rng: np.random.Generator) -> Floats:
-    """Draw how long round_robin takes to come to a certain READY server, in seconds.
+    """Draw how long round_robin takes to reach a certain READY server, in seconds.
 
-    It begins at a random one, so the wait is uniform up to a whole turn (``servers`` ÷ ``rate``). But each
-    change of the READY connections (``renewals`` per second) begins anew: what was waited for until then is
-    lost. With many in a turn, the chance of the next pick is hardly ever more than 1 ÷ ``servers``, and the
-    wait is exponential.
+    It begins at a random server, so the wait is uniform, up to a whole turn (``servers`` ÷ ``rate``). But
+    each change of the READY connections (``renewals`` per second) begins a new turn, and what was waited
+    until then is lost. With many renewals in a turn, the probability that the next pick is this server is
+    hardly ever more than 1 ÷ ``servers``, and the wait is exponential.
     """
     if renewals * servers / rate > _MANY_RENEWALS:
         return rng.exponential(servers / rate, size)

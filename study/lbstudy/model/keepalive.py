@@ -1,15 +1,16 @@
 """When a client gives up a connection on which nothing answers any more.
 
-gRPC's chttp2 transport (src/core/ext/transport/chttp2/transport/writing.cc) arms two timers when it writes a
-keepalive ping: ``grpc.http2.ping_timeout_ms`` (60 s by default), and, only if a handle is already valid,
-which it never is, the shorter ``grpc.keepalive_timeout_ms``. So the ping time-out governs. Measured: with
-keepalive_timeout_ms = 3000 alone nothing happened for 60 s; with ping_timeout_ms = 3000, 3.0 s.
+gRPC's chttp2 transport (src/core/ext/transport/chttp2/transport/writing.cc) sets two timers when it writes a
+keepalive ping: ``grpc.http2.ping_timeout_ms`` (60 s by default), and the shorter
+``grpc.keepalive_timeout_ms``, but only if a handle is already valid, which it never is. So the ping time-out
+counts. Measured: with keepalive_timeout_ms = 3000 alone nothing happened for 60 s; with ping_timeout_ms =
+3000, 3.0 s.
 """
 
 import math
 from dataclasses import dataclass
 
-from lbstudy.config.notes import DEFAULT_PING_TIMEOUT_MS, KEEPALIVE_TIMEOUT, PING_TIMEOUT
+from lbstudy.config.notes import DEFAULT_PING_TIMEOUT_MS, PING_TIMEOUT
 from lbstudy.config.setting import Setting
 from lbstudy.model.parameters import milliseconds
 
@@ -20,12 +21,11 @@ _SERVER_TOLERATES_MS = 300_000
 
 @dataclass(frozen=True, slots=True)
 class Keepalive:
-    """A client's keepalive as it works; times in s."""
+    """A client's keepalive in effect; times in s."""
 
     time: float  # from the last data to the ping; inf: no pings
-    ping_timeout: float  # from the ping to giving up: the one that governs
-    asked_timeout: float | None  # what keepalive_timeout_ms asks for, where it is set
-    tolerated: float  # the server's shortest interval of pings without data
+    ping_timeout: float  # from the ping to giving up
+    tolerated: float  # the server's shortest accepted interval of pings without data
     without_calls: bool
 
     @property
@@ -34,18 +34,21 @@ class Keepalive:
         return math.isfinite(self.time)
 
     @property
+    def gives_up(self) -> bool:
+        """Whether a connection on which nothing answers is ever given up."""
+        return math.isfinite(self.detects_after)
+
+    @property
     def detects_after(self) -> float:
-        """The longest time from the last sign of life to giving the connection up."""
+        """The longest time from the last answer to giving up the connection."""
         return self.time + self.ping_timeout
 
 
 def keepalive(setting: Setting) -> Keepalive:
     """A setting's keepalive."""
-    asked = setting.channel.get(KEEPALIVE_TIMEOUT)
     return Keepalive(
         time=milliseconds(setting.channel, KEEPALIVE_TIME, math.inf),
         ping_timeout=milliseconds(setting.channel, PING_TIMEOUT, DEFAULT_PING_TIMEOUT_MS),
-        asked_timeout=asked / 1000 if isinstance(asked, int) and not isinstance(asked, bool) else None,
         tolerated=milliseconds(setting.server, MIN_PING_INTERVAL_WITHOUT_DATA, _SERVER_TOLERATES_MS),
         without_calls=setting.channel.get("grpc.keepalive_permit_without_calls") in (1, True),
     )

@@ -1,21 +1,24 @@
-"""What the model knows of a client and of its servers' settings. All times are seconds."""
+"""The model's parameters of a client and of its servers' settings. All times are in seconds."""
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from lbstudy.config.arguments import Argument
+from lbstudy.config.arguments import INT32, Argument
 from lbstudy.config.notes import DEFAULT_MIN_INTERVAL_MS, MAX_AGE, MIN_INTERVAL
 from lbstudy.config.scenario import Scenario
 from lbstudy.config.setting import DEFAULT_POLICY, Setting
 
 PICK_FIRST: Final = "pick_first"
 AGE_JITTER: Final = 0.1
-"""gRPC's legacy_channel_idle_filter.cc: each connection's age is multiplied by 0.9 to 1.1, uniformly."""
+"""gRPC's legacy_channel_idle_filter.cc multiplies each connection's age by 0.9 to 1.1, uniformly."""
 BACKOFF_MULTIPLIER: Final = 1.6
 BACKOFF_JITTER: Final = 0.2
 """gRPC's subchannel.cc (and doc/connection-backoff.md)."""
+RESOLVER_BACKOFF: Final = 1.0
+LONGEST_RESOLVER_BACKOFF: Final = 120.0
+"""s until a look-up that brings no address is tried again (gRPC's polling_resolver.cc)."""
 _INITIAL_BACKOFF: Final = "grpc.initial_reconnect_backoff_ms"
 _LONGEST_BACKOFF: Final = "grpc.max_reconnect_backoff_ms"
 
@@ -25,8 +28,9 @@ class Parameters:
     """A setting and its surroundings, in the model's terms."""
 
     policy: str = DEFAULT_POLICY
-    min_interval: float = DEFAULT_MIN_INTERVAL_MS / 1000  # from the start of a resolution to the next one's
-    max_age: float = math.inf  # of a connection, before its jitter
+    # from the start of a resolution to the start of the next
+    min_interval: float = DEFAULT_MIN_INTERVAL_MS / 1000
+    max_age: float = math.inf  # of a connection, before its random factor
     first_backoff: float = 1.0
     longest_backoff: float = 120.0
     propagation: float = 0.5  # from Ready, or terminating, to DNS
@@ -34,14 +38,14 @@ class Parameters:
     drain_grace: float = 5.0  # from GOAWAY to the end of the RPCs in flight
     ready: float = 1.0  # from a scale command to Ready
     rate: float = 30.0  # RPC/s of a client
-    work: float = 0.02  # that a server takes for an answer
+    work: float = 0.02  # that an answer takes
     timeout: float = 5.0  # of an RPC
     lookup: float = 0.005  # from a resolution's start to the new address list
     connect: float = 0.003  # from an attempt to READY, or to its refusal
 
     @classmethod
     def of(cls, setting: Setting, scenario: Scenario) -> "Parameters":
-        """What a setting's files and a scenario's say; what they leave open is gRPC's default."""
+        """Make parameters from a setting and a scenario; what they leave open has gRPC's default."""
         return cls(
             policy=policy_of(setting),
             min_interval=milliseconds(setting.channel, MIN_INTERVAL, DEFAULT_MIN_INTERVAL_MS),
@@ -58,17 +62,17 @@ class Parameters:
 
     @property
     def connects_to_all(self) -> bool:
-        """Whether a client has a connection to each server that it knows (pick_first: to one of them)."""
+        """Whether a client connects to each server that it knows (pick_first: to one of them)."""
         return self.policy != PICK_FIRST
 
     @property
     def ages(self) -> bool:
-        """Whether the servers end connections for their age."""
+        """Whether the servers end connections because of their age."""
         return math.isfinite(self.max_age)
 
 
 def policy_of(setting: Setting) -> str:
-    """The policy that spreads the RPCs: of several in a service config the first, under others the inmost."""
+    """Return the policy that spreads the RPCs: a service config's first known, innermost one."""
     config = setting.service_config
     if config is None:
         return setting.policy or DEFAULT_POLICY
@@ -79,7 +83,7 @@ def policy_of(setting: Setting) -> str:
 
 
 def chosen_policies(listed: object) -> list[str]:
-    """Of a service config's list of policies the one that gRPC takes, and those under it, outermost first."""
+    """Return the policy that gRPC takes from a service config's list, then those within it."""
     if not (isinstance(listed, list) and listed and isinstance(listed[0], dict) and listed[0]):
         return []
     name, options = next(iter(listed[0].items()))
@@ -88,24 +92,35 @@ def chosen_policies(listed: object) -> list[str]:
 
 
 def milliseconds(arguments: Mapping[str, Argument], key: str, default: float) -> float:
-    """An argument in ms as seconds; gRPC takes its default where the value is no whole number.
+    """Return an argument in ms as seconds; gRPC takes its default if the value is not an integer.
 
     The largest 32-bit number means "never" (gRPC: GRPC_MILLIS_INF_FUTURE).
     """
     value = arguments.get(key)
     if isinstance(value, bool) or not isinstance(value, int):
         return default / 1000
-    return math.inf if value == 2**31 - 1 else max(value, 0) / 1000
+    return math.inf if value == INT32 else max(value, 0) / 1000
+
+
+def why_never(arguments: Mapping[str, Argument], key: str) -> str:
+    """Say why a duration is endless, for an argument for which ``milliseconds`` gives infinity."""
+    value = arguments.get(key)
+    if value is None:
+        return f"{key} is not set"
+    if value == INT32:
+        return f"{key} = {value}, which means never"
+    return f"{key} = {value!r} is no whole number: gRPC takes its default, never"
 
 
 def warm_up(parameters: Parameters, servers: int) -> tuple[float, float]:
-    """How long before time 0 a client has to begin, in s, for its phase to be anyone's.
+    """Return how long before time 0 a client must begin, in s, so that its phase is random.
 
     Returns:
-        The shortest time: a few of its usual ways from one look-up to the next, which is a minimum interval
-        and until the next of its connections, whose ages are stationary, ends. And what to add of it at
-        random: the minimum interval, since a client one of whose connections ends in each looks up DNS like
-        clockwork. Both 0 where nothing ends: such a client made its look-up long ago.
+        The shortest time: a few usual times from one resolution to the next, each a minimum interval plus the
+            time until the next of its connections ends (their ages are stationary). And a random addition:
+            the minimum interval, because a client resolves at regular intervals if in each of them one of its
+            connections ends. Both are 0 if connections never end: such a client made its last resolution long
+            ago.
     """
     connections = max(servers, 1) if parameters.connects_to_all else 1
     usual = parameters.min_interval + parameters.max_age / connections

@@ -1,4 +1,4 @@
-"""Some of the clients of a fleet: what they share whatever their policy, and what is recorded of them."""
+"""Some of the clients of a fleet: what all policies share, and what is recorded."""
 
 import math
 from abc import ABC, abstractmethod
@@ -19,14 +19,14 @@ class FleetRecord:
     """What all clients together did. Rates are counts in bins of one second from time 0."""
 
     lookups: NDArray[np.int64]
-    connections: NDArray[np.int64]  # made anew
-    refused: NDArray[np.int64]  # attempts
+    connections: NDArray[np.int64]  # new connections
+    refused: NDArray[np.int64]  # refused attempts
     listed: Floats  # clients × servers: when the list first had it; NaN: not by the end, or from the start
-    answered: Floats | None  # the same: end of the first RPC; None: to be drawn (see fleet.turns)
+    answered: Floats | None  # the same: end of the first RPC; None: it is drawn later (see fleet.turns)
     events: int
 
 
-class Part(ABC):
+class SimulatedPart(ABC):
     """The servers as arrays, the counts, and when the clients begin."""
 
     def __init__(
@@ -57,25 +57,25 @@ class Part(ABC):
 
     @abstractmethod
     def _set_up(self, servers: Sequence[ServerLife], clients: int) -> None:
-        """Prepare what clients of the policy have at their start."""
+        """Prepare the state of this policy's clients at their start."""
 
     @abstractmethod
     def run(self) -> FleetRecord:
-        """Go on until every client's next event lies beyond the end."""
+        """Simulate until every client's next event is after the end."""
 
     def _in_dns(self, at: Floats) -> NDArray[np.bool_]:
-        """Which servers DNS has at each instant: instants × servers."""
+        """Return which servers DNS has at each instant: instants × servers."""
         return (self._published <= at[:, None]) & (self._unpublished > at[:, None])
 
     def _ages(self, size: int) -> Floats:
-        """The age of so many new connections."""
+        """Return the ages of so many new connections."""
         p = self._p
         if not p.ages:
             return np.full(size, np.inf)
         return self._rng.uniform((1 - AGE_JITTER) * p.max_age, (1 + AGE_JITTER) * p.max_age, size)
 
     def _remaining(self, shape: tuple[int, ...]) -> Floats:
-        """What is left of connections' ages to clients that have run for long (see Client.run_settled)."""
+        """Return the remaining ages of connections of clients that have run for long."""
         if not self._p.ages:
             return np.full(shape, np.inf)
         squares = self._rng.uniform((1 - AGE_JITTER) ** 2, (1 + AGE_JITTER) ** 2, shape)

@@ -1,4 +1,4 @@
-"""What a setting makes of a change: the distribution over many clients, each at a phase of its own."""
+"""Predicts a change with a setting: the distribution over many clients, each at its own phase."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,23 +7,23 @@ from typing import Final
 import numpy as np
 
 from lbstudy.measures.delays import delay, summary
-from lbstudy.model.client import Client, Seen
+from lbstudy.model.client import Client, SeenByClient
 from lbstudy.model.parameters import Parameters, warm_up
 from lbstudy.model.servers import ServerLife, added, present, removed
 from lbstudy.result.model import Delay, DelaySummary
 
 DRAWS: Final = 1000
-"""Clients: the standard error of a predicted quantile is then about 1.6 % of the distribution."""
+"""Simulated clients: a predicted quantile's standard error is then about 1.6 % of the distribution."""
 _SHORTEST_WATCH: Final = 60.0
 _LONGEST_WATCH: Final = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What becomes of a change; each server and each of the clients drawn is one delay."""
+    """The predicted delays of a change, one for each server and simulated client."""
 
-    detect: tuple[Delay, ...]  # added: from Ready to the update that has it; removed: from the command
-    discovery: tuple[Delay, ...]  # added: from Ready to the end of the first RPC answered; removed: none
+    detect: tuple[Delay, ...]  # added: from Ready to the update with it; removed: from the command
+    discovery: tuple[Delay, ...]  # added: from Ready to the end of the first answered RPC; removed: none
     watched: float  # s, for each
 
     @property
@@ -38,8 +38,8 @@ class Prediction:
 
 
 @dataclass(frozen=True, slots=True)
-class Price:
-    """What a client costs while nothing changes, once a minute."""
+class IdlePrice:
+    """What a client costs a minute while nothing changes."""
 
     lookups: float  # resolutions: with A and AAAA, two DNS queries each
     connections: float  # made anew
@@ -88,26 +88,26 @@ def scale_down(
     return Prediction(tuple(detect), (), watched)
 
 
-def price(parameters: Parameters, servers: int, *, draws: int = 50, seed: int = 0) -> Price:
+def price(parameters: Parameters, servers: int, *, draws: int = 50, seed: int = 0) -> IdlePrice:
     """Predict what a client costs a minute while nothing changes."""
     minutes = max(10.0, watch_time(parameters) / 60)
     lookups = connections = 0
     for seen in _settled(parameters, present(servers), minutes * 60, draws, seed):
         lookups += sum(at > 0 for at in seen.lookups)
         connections += sum(at > 0 for at in seen.connected)
-    return Price(lookups / (draws * minutes), connections / (draws * minutes))
+    return IdlePrice(lookups / (draws * minutes), connections / (draws * minutes))
 
 
 def watch_time(parameters: Parameters) -> float:
-    """How long to watch for what will happen, if it ever does."""
+    """Return how long to watch for everything that can still happen."""
     slow = parameters.min_interval + (parameters.max_age if parameters.ages else 0.0)
     return min(max(4 * slow + parameters.propagation, _SHORTEST_WATCH), _LONGEST_WATCH)
 
 
 def _settled(
     parameters: Parameters, servers: Sequence[ServerLife], end: float, draws: int, seed: int
-) -> list[Seen]:
-    """Clients that have run for long when time 0 comes, each with phases of its own."""
+) -> list[SeenByClient]:
+    """Return clients that have run for long at time 0, each at its own phase."""
     rng = np.random.default_rng(seed)
     long, phase = warm_up(parameters, sum(server.published < 0 for server in servers))
     return [

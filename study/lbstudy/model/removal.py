@@ -9,40 +9,35 @@ from lbstudy.model.parameters import Parameters
 from lbstudy.result.model import Delay
 
 CROSSING: Final = 0.001
-"""s from a pick to the server's program: an RPC sent so shortly before stop() is CANCELLED by gRPC."""
+"""s from a pick to the server's program: gRPC CANCELs an RPC that is sent so shortly before stop()."""
 
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """One client and one server of several, both under the load of the scenario."""
+    """One client and one of its servers, both under the load of the scenario."""
 
-    error_window: float  # s during which an RPC to this server fails
-    failed: float  # expected RPCs, a client and removed server
+    error_window: float  # s in which an RPC to this server fails
+    failed: float  # expected RPCs, for a client and a removed server
 
 
 def graceful(parameters: Parameters, servers: int, dropped: Sequence[Delay] = ()) -> Removal:
-    """SIGTERM, drain wait, stop(grace): GOAWAY sends new RPCs elsewhere; RPCs in flight get the grace.
+    """Predict SIGTERM, drain wait and stop(grace): GOAWAY sends new RPCs elsewhere; others get the grace.
 
-    An RPC fails when it was sent so late that its work outlasts the grace, or crosses the GOAWAY. A client
-    that has dropped the server from its list by then sends it none: of each of ``dropped`` (s from the
-    SIGTERM to that) the window has only what comes before; the result is their mean. With pick_first all of a
-    client's RPCs go to one server: the client has 1 chance in ``servers`` to be hit.
+    An RPC fails if its work outlasts the grace, or if it crosses the GOAWAY. A client that has dropped the
+    server from its list by then sends it none. For each time in ``dropped`` (s from SIGTERM until the server
+    was dropped), only the part of the window before it counts; the result is their mean. With pick_first all
+    of a client's RPCs go to one server, which is this one with a probability of 1 in ``servers``.
     """
     longest = max(parameters.work - parameters.drain_grace, CROSSING)
     begins = parameters.drain_wait - longest
-    until = [one.seconds for one in dropped if one.seconds is not None]
+    until = [delay.seconds for delay in dropped if delay.seconds is not None]
     kept = len(dropped) - len(until)
-    windows = [min(max(one - begins, 0.0), longest) for one in until] + [longest] * kept
+    windows = [min(max(seconds - begins, 0.0), longest) for seconds in until] + [longest] * kept
     window = fmean(windows) if windows else longest
     return Removal(window, parameters.rate / servers * window)
 
 
 def killed(parameters: Parameters, servers: int) -> Removal:
-    """SIGKILL: the RPCs in flight are lost, the kernel resets the connection at once."""
+    """Predict SIGKILL: the RPCs in flight are lost, and the kernel resets the connection at once."""
     window = parameters.work + CROSSING
     return Removal(window, parameters.rate / servers * window)
-
-
-def hung(parameters: Parameters, servers: int, detected_after: float) -> Removal:
-    """SIGSTOP, or packets into nowhere: until the connection is given up, its share of RPCs times out."""
-    return Removal(detected_after, parameters.rate / servers * detected_after)

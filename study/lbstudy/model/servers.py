@@ -1,4 +1,4 @@
-"""The servers as the model is given them: when each is Ready, in DNS, and gone."""
+"""The model's servers: when each is Ready, in DNS, and gone."""
 
 import math
 from bisect import bisect_right
@@ -11,7 +11,7 @@ from lbstudy.model.parameters import Parameters
 
 @dataclass(frozen=True, slots=True)
 class ServerLife:
-    """One server; instants in seconds on any common clock, ``inf``: not within the time modelled."""
+    """One server; instants in seconds by any common clock, ``inf``: not within the simulated time."""
 
     ready: float  # accepts connections from then on
     published: float  # in DNS
@@ -20,8 +20,8 @@ class ServerLife:
     goaway: float = math.inf  # stop(grace): open connections get GOAWAY, new ones are refused
 
 
-class Zone:
-    """What DNS says at any instant: indices into the servers."""
+class ZoneHistory:
+    """What DNS answers at any instant: indices of the servers."""
 
     def __init__(self, servers: Sequence[ServerLife]) -> None:
         changes = sorted(
@@ -38,19 +38,19 @@ class Zone:
                 self._lists.append(listed)
 
     def at(self, instant: float) -> frozenset[int]:
-        """The servers in DNS at an instant."""
-        found = bisect_right(self._instants, instant)
-        return self._lists[found - 1] if found else frozenset()
+        """Return the servers in DNS at an instant."""
+        position = bisect_right(self._instants, instant)
+        return self._lists[position - 1] if position else frozenset()
 
 
 def added(at: float, parameters: Parameters) -> ServerLife:
-    """A server that a command brings."""
+    """Return a server that a command adds."""
     ready = at + parameters.ready
     return ServerLife(ready=ready, published=ready + parameters.propagation)
 
 
 def removed(server: ServerLife, at: float, parameters: Parameters) -> ServerLife:
-    """The same server with a command that takes it away."""
+    """Return the same server, removed by a command."""
     return ServerLife(
         ready=server.ready,
         published=server.published,
@@ -61,12 +61,12 @@ def removed(server: ServerLife, at: float, parameters: Parameters) -> ServerLife
 
 
 def present(count: int) -> list[ServerLife]:
-    """Servers that have always been there."""
+    """Return servers that have always existed."""
     return [ServerLife(ready=-math.inf, published=-math.inf) for _ in range(count)]
 
 
 def lives(steps: Sequence[Step], parameters: Parameters) -> list[ServerLife]:
-    """The servers of a timeline of scale steps: those of the first step are there, the youngest go first."""
+    """Return the servers of a timeline of scale steps; the youngest are removed first."""
     servers = present(steps[0].servers)
     here = list(range(len(servers)))
     for step in steps[1:]:

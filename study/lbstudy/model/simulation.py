@@ -11,24 +11,22 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from lbstudy.model.advice import QUERIES
+from lbstudy.model.cost import QUERIES
 from lbstudy.model.fleet import simulate, turns
 from lbstudy.model.parameters import Parameters
 from lbstudy.model.part import FleetRecord
 from lbstudy.model.servers import ServerLife, present
 from lbstudy.result.model import Delay, Part
 
-MOST_SERVERS: Final = 4000
-"""An answer with more addresses does not fit into a DNS message (measured: 4000 do, 4100 do not)."""
 _SCALE_UP_AT: Final = 0.2
 _ROLLING_UPDATE_AT: Final = 0.6
 _SURGE: Final = 0.25
-"""Of a Deployment's pods, as many are replaced at a time: Kubernetes' default of maxSurge."""
+"""The share of a Deployment's pods that are replaced at a time: Kubernetes' default of maxSurge."""
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """What is simulated."""
+    """The size of the simulated service."""
 
     clients: int = 10_000
     servers: int = 1000
@@ -39,7 +37,7 @@ class Size:
 
 
 class Spread(Part):
-    """How long it took for the pairs of a client and a server."""
+    """How long it took, for the pairs of a client and a server."""
 
     pairs: int
     never: int = Field(description="of these, not while it was watched")
@@ -49,8 +47,8 @@ class Spread(Part):
     largest: Delay
 
 
-class Traffic(Part):
-    """What all clients do in a part of the time, a second."""
+class SimulatedTraffic(Part):
+    """What all clients together do in a part of the time, a second."""
 
     part: str
     start: float = Field(description="s")
@@ -72,7 +70,7 @@ class Simulation(Part):
     detect: Spread = Field(description="servers of the scale-up, from Ready")
     discovery: Spread = Field(description="the same, to the first RPC answered")
     replaced: Spread | None = Field(description="servers of the rolling update: time to detect, from Ready")
-    traffic: list[Traffic]
+    traffic: list[SimulatedTraffic]
     not_modelled: list[str] = Field(description="what the setting asks for and the simulation leaves out")
     events: int
     elapsed: float = Field(description="s that the simulation took")
@@ -86,7 +84,7 @@ def run(
     seed: int = 0,
     not_modelled: Sequence[str] = (),
 ) -> Simulation:
-    """Simulate a setting; what of it is not in the model is noted as it is given."""
+    """Simulate a setting; ``not_modelled`` is passed on to the result."""
     begun = time.perf_counter()
     end = size.minutes * 60
     scaled = end * _SCALE_UP_AT
@@ -98,7 +96,7 @@ def run(
     first, last = size.servers, size.servers + size.added
     ready = servers[first].ready
     detect = (record.listed[:, first:last] - ready).ravel()
-    detect[detect > rolled - ready] = np.nan  # then the rolling update had begun
+    detect[detect > rolled - ready] = np.nan  # by then the rolling update had begun
     if record.answered is None:
         discovery = detect + _first_rpc(parameters, last, len(detect), rng)
     else:
@@ -129,14 +127,14 @@ def run(
 def _servers(
     p: Parameters, size: Size, scaled: float, rolled: float, rng: np.random.Generator
 ) -> list[ServerLife]:
-    """The servers there, those that are added, those that replace all of them."""
+    """Return the initial servers, the added ones, and those that replace all of them."""
     ready = scaled + size.pod_ready
     servers = present(size.servers)
     servers += [ServerLife(ready=ready, published=ready + p.propagation) for _ in range(size.added)]
     if not math.isfinite(rolled):
         return servers
     batch = max(1, math.ceil(len(servers) * _SURGE))
-    free = np.full(batch, rolled)  # when each place of the surge can take the next pod
+    free = np.full(batch, rolled)  # when each surge slot can take the next pod
     new = []
     for i, old in enumerate(servers):
         place = i % batch
@@ -154,7 +152,7 @@ def _servers(
 
 
 def _first_rpc(p: Parameters, servers: int, size: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """From a new list to the end of the first RPC on a new server."""
+    """Return the time from a new list to the end of the first RPC on a new server."""
     # A connection's end and its successor's READY each make a new picker.
     renewals = 2 * servers / p.max_age if p.ages else 0.0
     return p.connect + turns(servers, p.rate, renewals, size, rng) + p.work
@@ -163,13 +161,13 @@ def _first_rpc(p: Parameters, servers: int, size: int, rng: np.random.Generator)
 def _replaced(record: FleetRecord, servers: list[ServerLife], first: int, end: float) -> Spread:
     ready = np.array([server.ready for server in servers[first:]])
     seen = ready < end
-    found = (record.listed[:, first:] - ready)[:, seen]
-    return _spread(found.ravel(), float(end - ready[seen].max(initial=0)))
+    delays = (record.listed[:, first:] - ready)[:, seen]
+    return _spread(delays.ravel(), float(end - ready[seen].max(initial=0)))
 
 
-def _spread(found: NDArray[np.float64], watched: float) -> Spread:
-    never = np.isnan(found) | (found > watched)
-    values = np.where(never, np.inf, found)
+def _spread(delays: NDArray[np.float64], watched: float) -> Spread:
+    never = np.isnan(delays) | (delays > watched)
+    values = np.where(never, np.inf, delays)
 
     def quantile(share: float) -> Delay:
         value = float(np.quantile(values, share, method="inverted_cdf")) if len(values) else math.inf
@@ -185,12 +183,12 @@ def _spread(found: NDArray[np.float64], watched: float) -> Spread:
     )
 
 
-def _traffic(record: FleetRecord, name: str, since: float, until: float) -> Traffic:
+def _traffic(record: FleetRecord, name: str, since: float, until: float) -> SimulatedTraffic:
     part = slice(math.ceil(since), max(math.ceil(since) + 1, math.floor(until)))
     lookups, connections, refused = (
         counts[part] for counts in (record.lookups, record.connections, record.refused)
     )
-    return Traffic(
+    return SimulatedTraffic(
         part=name,
         start=since,
         end=until,

@@ -8,12 +8,11 @@ from lbstudy.config.notes import MAX_AGE, MIN_INTERVAL, PING_TIMEOUT, notes
 from lbstudy.config.scenario import Scenario
 from lbstudy.config.setting import Setting
 from lbstudy.model.keepalive import KEEPALIVE_TIME, keepalive
-from lbstudy.model.limits import unmodelled
-from lbstudy.model.parameters import AGE_JITTER, Parameters, milliseconds
+from lbstudy.model.limits import unmodelled, unmodelled_load
+from lbstudy.model.parameters import AGE_JITTER, Parameters, milliseconds, why_never
 from lbstudy.model.removal import killed
+from lbstudy.model.streams import MAX_AGE_GRACE, stream_sentences
 from lbstudy.result.model import Part
-
-MAX_AGE_GRACE = "grpc.max_connection_age_grace_ms"
 
 
 class Topic(StrEnum):
@@ -24,6 +23,7 @@ class Topic(StrEnum):
     REMOVED = "servers removed"
     HUNG = "server hangs"
     KILLED = "server killed"
+    STREAMS = "streams"
     PRICE = "price"
 
 
@@ -36,31 +36,35 @@ class Statement(Part):
 
 
 def statements(setting: Setting, scenario: Scenario, parameters: Parameters) -> list[Statement]:
-    """Say it all, warnings first within each topic."""
+    """Return all sentences, warnings first within each topic."""
     prefix = f"setting {setting.name}: "
-    found = [
+    sentences = [
         Statement(topic=Topic.OPTION, text=_sentence(line.removeprefix(prefix)), warns=True)
         for line in notes(scenario.model_copy(update={"expect": []}), [setting])
     ]
-    if left_out := unmodelled(setting):
-        found.append(
+    if left_out := [*unmodelled(setting), *unmodelled_load(scenario)]:
+        sentences.append(
             _warning(
-                Topic.OPTION, f"Not in the model, so all that follows is without: {'; '.join(left_out)}."
+                Topic.OPTION, f"Not in the model, and ignored in all that follows: {'; '.join(left_out)}."
             )
         )
     if setting.discovery == "xds":
-        found += _pushed(setting, scenario, parameters)
+        sentences += _pushed(setting, scenario, parameters)
     else:
-        found += _added(parameters, scenario)
-        found += _removed(parameters)
-        found.append(_killed(parameters, scenario))
-    found += _cut_off(setting, parameters)
-    found += _hung(setting, parameters, scenario)
+        sentences += _added(setting, parameters, scenario)
+        sentences += _removed(parameters)
+        sentences.append(_killed(parameters, scenario))
+    sentences += _cut_off(setting, parameters)
+    sentences += [
+        Statement(topic=Topic.STREAMS, text=text, warns=warns)
+        for text, warns in stream_sentences(setting, scenario, parameters)
+    ]
+    sentences += _hung(setting, parameters, scenario)
     order = list(Topic)
-    return sorted(found, key=lambda one: (order.index(one.topic), not one.warns))
+    return sorted(sentences, key=lambda statement: (order.index(statement.topic), not statement.warns))
 
 
-def _added(p: Parameters, scenario: Scenario) -> list[Statement]:
+def _added(setting: Setting, p: Parameters, scenario: Scenario) -> list[Statement]:
     interval = f"{p.min_interval:g} s"
     said = []
     if not p.ages:
@@ -68,15 +72,15 @@ def _added(p: Parameters, scenario: Scenario) -> list[Statement]:
             _warning(
                 Topic.ADDED,
                 "A scale-up alone is never seen. A client looks up DNS when a connection ends or an attempt"
-                f" fails, and nothing here ends one ([server] {MAX_AGE} is not set): new servers get no"
-                " request until some other server goes.",
+                f" fails, and nothing here ends one ([server] {why_never(setting.server, MAX_AGE)}): new"
+                " servers get no request until some other server ends.",
             )
         )
         said.append(
             _plain(
                 Topic.ADDED,
                 "When a server goes, a client looks up DNS at once, or at the end of the minimum interval"
-                f" ({interval} since it last asked), and finds with it what had been added before.",
+                f" ({interval} since it last asked), and then also finds servers that were added before.",
             )
         )
     else:
@@ -99,8 +103,8 @@ def _added(p: Parameters, scenario: Scenario) -> list[Statement]:
         said.append(
             _warning(
                 Topic.ADDED,
-                "pick_first keeps one connection: it goes on to another server only when that ends, and then"
-                " to the first in DNS's answer, a new one or not. Load is not balanced among the servers.",
+                "pick_first keeps one connection. Only when that ends does it go to another server:"
+                " the first in DNS's answer, new or not. Load is not balanced among the servers.",
             )
         )
     said.append(
@@ -113,14 +117,14 @@ def _added(p: Parameters, scenario: Scenario) -> list[Statement]:
 
 
 def _pushed(setting: Setting, scenario: Scenario, p: Parameters) -> list[Statement]:
-    """What a control plane that pushes the servers does, and what it costs."""
+    """Say what a control plane that pushes the servers does, and what it costs."""
     clients, most = scenario.load.clients, max(step.servers for step in scenario.step)
     said = [
         _plain(
             Topic.ADDED,
-            "Nothing is looked up: the control plane sends each change at once, over a stream that clients"
+            "Clients look up nothing: the control plane sends each change at once, over a stream that clients"
             " hold open. A new server gets its first request when the control plane has seen it Ready and the"
-            " client has connected; neither a minimum interval nor DNS's delay or TTL is waited for. How long"
+            " client has connected; there is no wait for a minimum interval, DNS's delay or TTL. How long"
             " that takes is measured in docs/push.md, not predicted here.",
         ),
         _plain(
@@ -129,24 +133,24 @@ def _pushed(setting: Setting, scenario: Scenario, p: Parameters) -> list[Stateme
         ),
         _plain(
             Topic.REMOVED,
-            "A server is off the list when it is told to end; clients have the new list some milliseconds"
+            "A server leaves the list at the signal to end; clients have the new list some milliseconds"
             f" later, and it goes on answering for {p.drain_wait:g} s ([drain] wait).",
         )
         if p.drain_wait > 0
         else _warning(
             Topic.REMOVED,
-            "A server stops at once ([drain] wait = 0), before its clients have the list without it: what is"
-            " sent meanwhile may fail. A wait of a second avoids it.",
+            "A server stops at once ([drain] wait = 0), before its clients have the list without it: RPCs"
+            " sent to it meanwhile may fail. A wait of a second avoids it.",
         ),
         _plain(
             Topic.KILLED,
             "A server that is killed (SIGKILL) loses the RPCs that it works on, about"
             f" {_lost(p, scenario):.2g} in this scenario; its connections end at once, and clients turn to"
-            " the others. It is off the list when the control plane has seen it go.",
+            " the others. It leaves the list when the control plane sees that it is gone.",
         ),
         _plain(
             Topic.PRICE,
-            "A control plane has to run, of two replicas or more (docs/push.md), and clients name"
+            "It needs a control plane, with two replicas or more (docs/push.md), and clients name"
             " xds:///SERVICE and have GRPC_XDS_BOOTSTRAP_CONFIG set. Each client's process holds one stream"
             f" to it, and gets the whole list with each change: of {most} servers in this scenario, to"
             f" {clients} clients at most. There are no DNS queries for servers.",
@@ -181,16 +185,16 @@ def _removed(p: Parameters) -> list[Statement]:
         said.append(
             _plain(
                 Topic.REMOVED,
-                f"A server stops {p.drain_wait:g} s after SIGTERM, when DNS has been without it for"
-                f" {p.drain_wait - p.propagation:g} s: its GOAWAY makes clients look up a list that is right,"
-                f" those in their minimum interval ({p.min_interval:g} s) at its end.",
+                f"A server stops {p.drain_wait:g} s after SIGTERM, and leaves DNS"
+                f" {p.drain_wait - p.propagation:g} s before that: at its GOAWAY clients get a correct list,"
+                f" clients within their minimum interval ({p.min_interval:g} s) at its end.",
             )
         )
     return said
 
 
 def _cut_off(setting: Setting, p: Parameters) -> list[Statement]:
-    """Grace that is shorter than the work."""
+    """Warn if the grace is shorter than the work."""
     said = []
     if p.work > p.drain_grace:
         said.append(
@@ -205,7 +209,7 @@ def _cut_off(setting: Setting, p: Parameters) -> list[Statement]:
         said.append(
             _warning(
                 Topic.REMOVED,
-                f"RPCs take {p.work:g} s, a connection that has come to its age is closed after"
+                f"RPCs take {p.work:g} s, a connection that has reached its age is closed after"
                 f" {age_grace:g} s ({MAX_AGE_GRACE}): RPCs fail without any server being removed.",
             )
         )
@@ -213,9 +217,10 @@ def _cut_off(setting: Setting, p: Parameters) -> list[Statement]:
 
 
 def _hung(setting: Setting, p: Parameters, scenario: Scenario) -> list[Statement]:
-    found = keepalive(setting)
+    effective = keepalive(setting)
     share = _share(p, scenario)
-    if not found.is_on:
+    if not effective.gives_up:
+        never = PING_TIMEOUT if effective.is_on else KEEPALIVE_TIME
         off = (
             "until its readiness probe has failed and it is off the list"
             if setting.discovery == "xds"
@@ -224,24 +229,25 @@ def _hung(setting: Setting, p: Parameters, scenario: Scenario) -> list[Statement
         return [
             _warning(
                 Topic.HUNG,
-                f"A server that hangs is not noticed ({KEEPALIVE_TIME} is not set): {share} fail after"
-                f" {p.timeout:g} s each, {off}.",
+                f"A server that hangs is not noticed ({why_never(setting.channel, never)}): {share} fail"
+                f" after {p.timeout:g} s each, {off}.",
             )
         ]
     said = [
         _plain(
             Topic.HUNG,
-            f"A server that hangs is given up within {found.detects_after:g} s: a ping after {found.time:g} s"
-            f" without data, and {found.ping_timeout:g} s for its answer ({PING_TIMEOUT}, which governs)."
+            f"A server that hangs is given up within {effective.detects_after:g} s: a ping after"
+            f" {effective.time:g} s without data, and {effective.ping_timeout:g} s for its answer"
+            f" ({PING_TIMEOUT}, which governs)."
             f" Until then {share} fail.",
         )
     ]
-    if found.without_calls and found.time < found.tolerated:
+    if effective.without_calls and effective.time < effective.tolerated:
         said.append(
             _warning(
                 Topic.HUNG,
-                f"Idle clients ping every {found.time:g} s, the servers tolerate pings without data every"
-                f" {found.tolerated:g} s (grpc.http2.min_ping_interval_without_data_ms): they end the"
+                f"Idle clients ping every {effective.time:g} s, the servers tolerate pings without data every"
+                f" {effective.tolerated:g} s (grpc.http2.min_ping_interval_without_data_ms): they end the"
                 " connection with GOAWAY, too_many_pings.",
             )
         )
@@ -260,7 +266,7 @@ def _killed(p: Parameters, scenario: Scenario) -> Statement:
 
 
 def _lost(p: Parameters, scenario: Scenario) -> float:
-    """Expected RPCs of all clients that a killed server takes with it."""
+    """Return the RPCs of all clients that a killed server is expected to lose."""
     return killed(p, scenario.step[0].servers).failed * scenario.load.clients
 
 

@@ -1,4 +1,4 @@
-"""What was observed in a run, free of where it was read from: the input of every measure.
+"""What was observed in a run, independent of where it was read from: the input of every measure.
 
-``records`` holds the shapes; a source (the run's own store, or later Prometheus and Jaeger) fills them.
+``records`` has the shapes. A source fills them: the run's own store, or Prometheus and Jaeger.
 """

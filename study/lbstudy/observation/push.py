@@ -1,8 +1,8 @@
-"""What a control plane told a client, as the resolver update that it is to the client.
+"""Turns what a control plane sent a client into a resolver update, which it is for the client.
 
-A client that follows a control plane looks up no DNS. What it knows of the servers changes when it takes a
-version of their list, and it says so: the instant is the ACK's arrival at the control plane, which is the
-update's end, later than it by the way back. The start is the sending.
+A client with a control plane makes no DNS lookups. What it knows of the servers changes when it accepts a
+version of their list, and it reports that. The update's end is the ACK's arrival at the control plane, which
+is later by the way back; its start is when the version was sent.
 """
 
 from collections.abc import Mapping
@@ -17,12 +17,12 @@ from lbstudy.observation.records import SpanRef, Update
 CAUSE: Final = "push"
 """The cause of such an update: nobody asked for it."""
 REFUSED: Final = "refused"
-"""The outcome of one that the client refused: it keeps its list."""
+"""The outcome if the client refused it: it keeps its list."""
 
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """A list of endpoints that a client took or refused."""
+    """A list of endpoints that a client accepted or refused."""
 
     node: str  # the client's pod
     outcome: str
@@ -31,7 +31,7 @@ class Push:
     removed: frozenset[str]
 
     def update(self, client: int, started: float, ended: float, ref: SpanRef) -> Update:
-        """As one client's resolver update."""
+        """Return it as one client's resolver update."""
         return Update(
             client=client,
             started=started,
@@ -46,7 +46,7 @@ class Push:
 
 
 def read_push(attributes: Mapping[str, Any]) -> Push | None:
-    """Read a push's span; None when it tells of no endpoints, or was not answered."""
+    """Read a push's span; None if it has no endpoints, or was not answered."""
     outcome = attributes.get(names.PUSH_OUTCOME)
     if attributes.get(names.PUSH_TYPE) != "endpoints" or outcome == PushOutcome.UNANSWERED:
         return None

@@ -1,8 +1,8 @@
-"""The order of a subchannel's states where its stamps do not tell.
+"""Orders a subchannel's states if their stamps do not.
 
-channelz counts in whole milliseconds, and its stamps shift by up to 0.1 ms between two readings. So states
-that a subchannel entered within a millisecond may carry one stamp, or stamps that contradict their order.
-Which came first is then told by what gRPC's connectivity states allow
+channelz counts whole milliseconds, and its stamps shift by up to 0.1 ms between two readings. So states that
+a subchannel entered within a millisecond may have equal stamps, or stamps in the wrong order. Then the order
+is the one that gRPC's connectivity states allow
 (https://github.com/grpc/grpc/blob/master/doc/connectivity-semantics-and-api.md).
 """
 
@@ -16,7 +16,7 @@ from lbstudy.observation.records import Transition
 
 _ONE_STAMP: Final = 0.0005  # s
 _MOST: Final = 6
-"""States at one stamp that are put in order; more than a life has are no life."""
+"""Most states with one stamp that are reordered; no subchannel has more in its life."""
 _FOLLOWS: Final = {
     "": {"created"},
     "created": {"idle", "connecting"},
@@ -29,18 +29,18 @@ _FOLLOWS: Final = {
 
 
 def in_order(transitions: Iterable[Transition]) -> tuple[Transition, ...]:
-    """All transitions ordered by ``at``, those of each subchannel in the order in which they happened."""
+    """Return all transitions by ``at``, with each subchannel's states in the order in which they happened."""
     lives: dict[tuple[int, int], list[Transition]] = defaultdict(list)
     for transition in transitions:
         lives[transition.client, transition.subchannel].append(transition)
-    found = [transition for life in lives.values() for transition in _life(life)]
-    return tuple(sorted(found, key=lambda transition: transition.at))
+    ordered = [transition for life in lives.values() for transition in _life(life)]
+    return tuple(sorted(ordered, key=lambda transition: transition.at))
 
 
 def _life(transitions: list[Transition]) -> list[Transition]:
     ordered: list[Transition] = []
     group: list[Transition] = []
-    for transition in sorted(transitions, key=lambda one: one.at):
+    for transition in sorted(transitions, key=lambda item: item.at):
         if group and transition.at - group[0].at > _ONE_STAMP:
             ordered += _group(ordered[-1].state if ordered else "", group)
             group = []
@@ -49,16 +49,16 @@ def _life(transitions: list[Transition]) -> list[Transition]:
 
 
 def _group(before: str, group: Sequence[Transition]) -> list[Transition]:
-    """States at one stamp, in the order that contradicts gRPC's least; each keeps the order's own stamps."""
+    """Return states with one stamp in the order that contradicts gRPC's least; stamps stay ascending."""
     chosen: Sequence[Transition] = group
     if 1 < len(group) <= _MOST:
-        chosen = min(permutations(group), key=lambda one: _breaches(before, one))
+        chosen = min(permutations(group), key=lambda candidate: _breaches(before, candidate))
     return [
-        one if one.at == at else replace(one, at=at)
-        for one, at in zip(chosen, (one.at for one in group), strict=True)
+        item if item.at == at else replace(item, at=at)
+        for item, at in zip(chosen, (item.at for item in group), strict=True)
     ]
 
 
 def _breaches(before: str, order: Sequence[Transition]) -> int:
-    states = [before, *(one.state for one in order)]
+    states = [before, *(item.state for item in order)]
     return sum(now not in _FOLLOWS.get(last, set()) for last, now in pairwise(states))

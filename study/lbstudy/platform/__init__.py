@@ -1,1 +1,1 @@
-"""Where servers and clients run. ``interface`` is what the study knows of it; one folder a platform."""
+"""Where servers and clients run. ``interface`` is all that the study uses; each platform has a folder."""

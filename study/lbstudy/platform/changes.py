@@ -1,4 +1,4 @@
-"""The stream of changes: written once, read by any number of followers from its beginning."""
+"""The stream of changes: it is written once, and any number of followers read it from its beginning."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 from lbstudy.platform.interface import Change, PlatformError
 
 
-class ChangeLog:
-    """Every change so far, and a way to await the next."""
+class ChangeStream:
+    """Every change so far; followers can await the next one."""
 
     def __init__(self) -> None:
         self._changes: list[Change] = []
@@ -16,23 +16,23 @@ class ChangeLog:
         self._error: PlatformError | None = None
 
     def add(self, change: Change) -> None:
-        """Append a change; after the end, nothing happens any more."""
+        """Append a change; does nothing after the end."""
         if not self._closed:
             self._changes.append(change)
             self._wake()
 
     def close(self, error: PlatformError | None = None) -> None:
-        """End the stream: followers come to its end, or get the error there. The first call counts."""
+        """End the stream: followers reach its end, or get the error there. Only the first call counts."""
         if not self._closed:
             self._closed = True
             self._error = error
             self._wake()
 
     async def follow(self) -> AsyncIterator[Change]:
-        """Every change from the first on, as it happens, until the stream is closed."""
+        """Yield every change from the first on, as it happens, until the stream is closed."""
         position = 0
         while True:
-            more = self._more  # taken before looking, so that nothing falls between look and wait
+            more = self._more  # before looking, so that no change is missed between looking and waiting
             while position < len(self._changes):
                 yield self._changes[position]
                 position += 1

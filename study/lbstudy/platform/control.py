@@ -1,9 +1,10 @@
-"""The study's side of the servers' control service, for every platform: from a fault to its RPCs.
+"""Calls the servers' control service, on every platform: turns a fault into RPCs.
 
-What is the platform's own: which servers, and by which address their control service is reached.
+Each platform knows which servers to call, and at which address.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Final, TypeAlias
 from zlib import crc32
 
@@ -11,6 +12,7 @@ import grpc
 from google.protobuf.message import Message
 from greeter.v1 import control_pb2, control_pb2_grpc
 
+from lbstudy.direct import NO_PROXY
 from lbstudy.platform.interface import Fault, PlatformError
 
 WITHIN = 10.0
@@ -21,12 +23,12 @@ Options: TypeAlias = Mapping[str, float | int | str]
 
 
 def request_of(fault: Fault, pod: str, seed: int) -> control_pb2.InjectFaultRequest:
-    """The request that begins a fault on a pod. Raises KeyError for a kind that is none of ``KINDS``.
+    """Return the request that begins a fault on a pod. Raises KeyError if servers do not make this kind.
 
     Args:
-        fault: what is wanted.
-        pod: its name: each pod draws by itself.
-        seed: of the run.
+        fault: the fault.
+        pod: the pod's name: each pod draws its own random numbers.
+        seed: the run's seed.
     """
     request = control_pb2.InjectFaultRequest(
         id=fault.label, seed=crc32(f"{seed}/{fault.label}/{pod}".encode())
@@ -40,7 +42,7 @@ async def inject(address: str, fault: Fault, pod: str, seed: int) -> None:
     """Begin a fault on the pod whose control service is at ``address``, "127.0.0.1:50052".
 
     Raises:
-        PlatformError: it is not there, or does not do it.
+        PlatformError: the pod does not answer, or refuses the fault.
     """
     request = request_of(fault, pod, seed)
     async with _channel(address) as channel:
@@ -52,7 +54,7 @@ async def inject(address: str, fault: Fault, pod: str, seed: int) -> None:
 
 
 async def lift(address: str, fault: Fault, pod: str) -> None:
-    """End it. Raises PlatformError when the pod cannot be asked."""
+    """End a fault. Raises PlatformError if the pod does not answer."""
     async with _channel(address) as channel:
         stub = control_pb2_grpc.ControlServiceStub(channel)
         try:
@@ -61,8 +63,43 @@ async def lift(address: str, fault: Fault, pod: str) -> None:
             raise PlatformError(f"{pod}: {fault.label} cannot be lifted: {_said(error)}") from error
 
 
+@dataclass(frozen=True, slots=True)
+class ServerBusy:
+    """A server's counts of its own work, all since its start."""
+
+    uptime: float  # s, by its monotonic clock
+    busy: float  # s of work, summed over RPCs that were handled at the same time
+    concurrency: int  # RPCs that it handles at a time; 0: no limit
+    waiting: int  # RPCs that wait now
+    ended: int  # RPCs that have ended, with any code
+
+
+class Meter:
+    """Asks one pod's control service how busy the server is, over one connection.
+
+    Args:
+        address: the control service's address, "127.0.0.1:50052".
+    """
+
+    def __init__(self, address: str) -> None:
+        self._open = _channel(address)
+        self._stub = control_pb2_grpc.ControlServiceStub(self._open)
+
+    async def read(self, within: float) -> ServerBusy | None:
+        """Return the server's answer; None if it does not answer within so many seconds."""
+        try:
+            said = await self._stub.GetBusy(control_pb2.GetBusyRequest(), timeout=within)
+        except grpc.aio.AioRpcError:
+            return None
+        return ServerBusy(said.uptime, said.busy, said.concurrency, said.waiting, said.ended)
+
+    async def aclose(self) -> None:
+        """Close the connection."""
+        await self._open.close()
+
+
 def _channel(address: str) -> grpc.aio.Channel:
-    options = [("grpc.use_local_subchannel_pool", 1), ("grpc.enable_http_proxy", 0)]
+    options = [("grpc.use_local_subchannel_pool", 1), NO_PROXY]
     return grpc.aio.insecure_channel(address, options=options)
 
 
@@ -107,6 +144,4 @@ _FAULTS: Final[Mapping[str, tuple[str, Callable[[Options], Message]]]] = {
     "reset": ("reset", lambda options: control_pb2.Reset(period=float(options.get("period", 0.0)))),
     "blackhole": ("blackhole", lambda _: control_pb2.Blackhole()),
 }
-"""A fault's kind → the request's field, and what is put there."""
-KINDS: Final = frozenset(_FAULTS)
-"""The kinds of faults that servers make themselves, on request."""
+"""A fault's kind → the field of the request, and the function that makes its content."""

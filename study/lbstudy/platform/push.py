@@ -1,4 +1,4 @@
-"""The control plane of a service (endpoint_push), whatever the platform: names, port, variables. Pure."""
+"""A service's control plane (endpoint_push) on any platform: names, port, variables. No I/O."""
 
 import json
 from collections.abc import Mapping
@@ -6,21 +6,21 @@ from typing import Final
 
 MODULE: Final = "endpoint_push"
 CLIENTS_PORT: Final = 18000
-"""Where clients follow it, and servers that end ask it."""
+"""The port for clients, and for terminating servers."""
 
 
 def control_plane(service: str) -> str:
-    """The Deployment of a service's control plane."""
+    """Return the name of the Deployment of a service's control plane."""
     return f"push-{service}"
 
 
 def target(service: str) -> str:
-    """What clients name."""
+    """Return the target that clients use."""
     return f"xds:///{service}"
 
 
 def client_env(server_uri: str) -> Mapping[str, str]:
-    """The variables by which gRPC finds the control plane; one names ``$(POD_NAME)``.
+    """Return the variables by which gRPC finds the control plane; one contains ``$(POD_NAME)``.
 
     Args:
         server_uri: a gRPC target: "10.0.0.1:18000", "dns:///push:18000".

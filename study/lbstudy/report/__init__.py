@@ -1,1 +1,1 @@
-"""Renderers of a Result: JSON, terminal and HTML. Nothing is computed here but layout."""
+"""Renderers of a Result: JSON, terminal and HTML. They compute only layout."""

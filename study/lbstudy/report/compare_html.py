@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from lbstudy.compare import text
+from lbstudy.compare.against import sentences
 from lbstudy.compare.interval import FEWEST
 from lbstudy.compare.model import (
     Cell,
@@ -13,21 +14,21 @@ from lbstudy.compare.model import (
     ComparedSetting,
     Comparison,
     Figure,
-    Kind,
+    FigureKind,
     Measured,
     Standing,
 )
-from lbstudy.report import figures
 from lbstudy.report.charts import forest, marks
 from lbstudy.report.html import environment, style, style_hash
 from lbstudy.report.waits import in_words
+from lbstudy.result import figures
 
 _CLASS = {Standing.BEST: "good", Standing.WORSE: "bad", Standing.SAME: ""}
 _WORD = {Standing.BEST: "✓ best", Standing.WORSE: "✗ worse", Standing.SAME: ""}
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class MatrixEntry:
     """One figure of one setting, as a cell of the matrix."""
 
     median: str
@@ -42,13 +43,13 @@ class Column:
 
     setting: ComparedSetting
     cell: Cell
-    entries: list[Entry]
+    entries: list[MatrixEntry]
     waits: str
 
 
 @dataclass(frozen=True, slots=True)
 class Forest:
-    """One figure of all settings, drawn."""
+    """One figure of all settings as a chart."""
 
     figure: Figure
     rows: list[tuple[str, Markup, str, str]]  # setting, bar, value, class
@@ -60,21 +61,22 @@ class Matrix:
     """One scenario."""
 
     scenario: ComparedScenario
-    figures: list[Figure]  # of which there is something
+    figures: list[Figure]  # those with any value
     columns: list[Column]
     forests: list[Forest]
 
 
 def render_comparison(comparison: Comparison) -> str:
-    """The page as one HTML document; its text is UTF-8 and everything from outside is escaped."""
-    late = [one.lateness_p99 for one in comparison.outcomes if one.lateness_p99 is not None]
+    """Render the page as one HTML document in UTF-8; everything from outside is escaped."""
+    late = [outcome.lateness_p99 for outcome in comparison.outcomes if outcome.lateness_p99 is not None]
     return (
         environment()
         .get_template("compare.html")
         .render(
             comparison=comparison,
+            against=sentences(comparison),
             matrices=[_matrix(comparison, scenario) for scenario in comparison.scenarios],
-            prices=Kind.PRICE,
+            prices=FigureKind.PRICE,
             first=comparison.plan.settings[0],
             late=figures.seconds(max(late, default=None)),
             done=sum(outcome.state == "done" for outcome in comparison.outcomes),
@@ -88,11 +90,7 @@ def render_comparison(comparison: Comparison) -> str:
 
 def _matrix(comparison: Comparison, scenario: ComparedScenario) -> Matrix:
     cells = [comparison.cell(setting.name, scenario.name) for setting in comparison.settings]
-    places = [
-        place
-        for place in range(len(comparison.figures))
-        if any(cell.figures[place].estimate is not None for cell in cells)
-    ]
+    places = comparison.places(scenario.name)
     return Matrix(
         scenario=scenario,
         figures=[comparison.figures[place] for place in places],
@@ -109,10 +107,10 @@ def _matrix(comparison: Comparison, scenario: ComparedScenario) -> Matrix:
     )
 
 
-def _entry(figure: Figure, measured: Measured) -> Entry:
+def _entry(figure: Figure, measured: Measured) -> MatrixEntry:
     estimate = measured.estimate
-    median, interval = text.median(figure, estimate), text.interval(figure, estimate)
-    return Entry(
+    median, interval = text.value(figure, measured), text.interval(figure, estimate)
+    return MatrixEntry(
         median=median,
         interval="" if interval == median else interval,
         word="" if estimate is None else _WORD[measured.standing],
@@ -130,7 +128,7 @@ def _forest(figure: Figure, place: int, cells: Sequence[Cell]) -> Forest:
                 forest.row(
                     figure, cell.figures[place].estimate, x, f"is-{cell.figures[place].standing.value}"
                 ),
-                text.median(figure, cell.figures[place].estimate),
+                text.value(figure, cell.figures[place]),
                 _CLASS[cell.figures[place].standing],
             )
             for cell in cells

@@ -5,6 +5,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lbstudy.compare import text
+from lbstudy.compare.against import sentences
 from lbstudy.compare.model import Comparison, Figure, Standing
 
 _STYLE = {Standing.BEST: "green", Standing.WORSE: "bold red", Standing.SAME: ""}
@@ -12,16 +13,22 @@ _SIGN = {Standing.BEST: "✓ ", Standing.WORSE: "✗ ", Standing.SAME: "  "}
 
 
 def print_comparison(comparison: Comparison, console: Console) -> None:
-    """Print the verdict, then for each scenario and figure a line a setting."""
+    """Print the verdict, then one line a setting for each scenario and figure."""
     console.print(Text(comparison.headline, style="bold"))
     for answer in comparison.answers:
         for i, line in enumerate(Text(answer).wrap(console, console.width - 2)):
             line.rstrip()
             console.print(Text.assemble("  " if i else "• ", line))
+    if held := sentences(comparison):
+        console.print(Text("\nAgainst the earlier comparison", style="bold"))
+        for sentence in held:
+            console.print(Text(f"• {sentence}"))
     for scenario in comparison.scenarios:
         console.print()
         console.print(Text(f"{scenario.name}: {scenario.description}", style="bold"))
-        for place, figure in enumerate(comparison.figures):
+        # Of a scenario whose runs all failed there is no figure: that they failed is told by each of them.
+        for place in comparison.places(scenario.name) or range(len(comparison.figures)):
+            figure = comparison.figures[place]
             console.print(Text(f"{figure.label}{text.per(figure)}", style="underline"))
             console.print(_table(comparison, scenario.name, place, figure))
     console.print()
@@ -30,7 +37,8 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
             console.print(Text(f"✗ {outcome.run.folder} failed: {outcome.reason}", style="bold red"))
     done = sum(outcome.state == "done" for outcome in comparison.outcomes)
     console.print(
-        f"{done} of {len(comparison.outcomes)} runs; ✓ best, ✗ worse than another, else not told apart"
+        f"{done} of {len(comparison.outcomes)} runs; ✓ best, ✗ worse than another,"
+        " no sign: no difference shown"
     )
 
 
@@ -42,10 +50,8 @@ def _table(comparison: Comparison, scenario: str, place: int, figure: Figure) ->
     for setting in comparison.settings:
         cell = comparison.cell(setting.name, scenario)
         measured = cell.figures[place]
-        value = text.median(figure, measured.estimate)
-        if measured.estimate is None and cell.failed:
-            value = "failed"
-        units = f"({measured.estimate.units})" if measured.estimate else ""
+        value = text.value(figure, measured, failed=bool(cell.failed))
+        units = text.units(measured)
         table.add_row(
             Text(f"{_SIGN[measured.standing]}{setting.name}"),
             Text(value, style=_STYLE[measured.standing]),

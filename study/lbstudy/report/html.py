@@ -1,4 +1,4 @@
-"""One offline HTML file from a Result: no script, no font, nothing that is not in the file."""
+"""One offline HTML file from a Result: no script, no font, nothing outside the file."""
 
 import base64
 import gzip
@@ -6,16 +6,17 @@ import hashlib
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from lbstudy.report import figures
 from lbstudy.report.charts import (
     coverage,
     distribution,
     latency,
     marks,
+    scaling,
     svg,
     swatch,
     texture,
@@ -28,25 +29,43 @@ from lbstudy.report.comparison import comparison, failed, sent
 from lbstudy.report.links import SettingLinks, links_of
 from lbstudy.report.palette import Palette
 from lbstudy.report.waits import MEANING, in_words, of_one
-from lbstudy.result.model import Fault, PhaseDistribution, Result, SettingResult
+from lbstudy.result import figures
+from lbstudy.result.model import (
+    BY_SPANS,
+    NOT_OBSERVED,
+    FaultEffects,
+    PhaseDistribution,
+    Result,
+    SettingResult,
+)
+from lbstudy.result.words import stage_name
 
 UNFOLDED = 10
-"""Longer lists are folded away after so many."""
+"""Longer lists are collapsed after so many entries."""
+
+SINCE: Final = {
+    False: {"added": "the command", "removed": "the command"},
+    True: {"added": "its creation", "removed": "it was told to end"},
+}
+"""What the stages of a change count from, in a run, and in a watch, which saw no commands."""
+
+MOST_SAID = 20
+"""So many status messages of each side are shown, the most frequent ones."""
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
-    """A server as the legend shows it."""
+class LegendServer:
+    """A server in the legend."""
 
     name: str
     number: int
     swatch: Markup
     note: str
-    troubled: str  # by which faults: "F1, F2"; "" by none
+    troubled: str  # the faults on it: "F1, F2"; "" if none
 
 
 @dataclass(frozen=True, slots=True)
-class Histogram:
+class PhaseHistogram:
     """The distribution of one phase."""
 
     label: str
@@ -60,11 +79,11 @@ class SettingView:
     """One setting, and its charts."""
 
     setting: SettingResult
-    servers: dict[str, Server]
+    servers: dict[str, LegendServer]
     sent: int
     failed: int
     timeline: Markup
-    histograms: list[Histogram]
+    histograms: list[PhaseHistogram]
     coverage: Markup
     latency_over_time: Markup
     latency_histogram: Markup
@@ -72,22 +91,27 @@ class SettingView:
     idle: frozenset[str]
     added: list[waterfall.Waterfall]
     removed: list[waterfall.Waterfall]
-    faults: list[tuple[str, Fault]]  # each with its short name
+    scaling: Markup  # empty if there was no autoscaler
+    faults: list[tuple[str, FaultEffects]]  # each with its short name
     links: SettingLinks
 
 
 def render_html(result: Result) -> str:
-    """The report as one HTML document; its text is UTF-8 and everything from outside is escaped."""
+    """Render the report as one HTML document in UTF-8; everything from outside is escaped."""
+    is_live = result.provenance.made_by == "watch"
+    since = SINCE[is_live]
     return (
         environment()
         .get_template("report.html")
         .render(
             result=result,
+            live=is_live,
+            since=since,
             views=_views(result),
             rows=comparison(result),
             axes={
-                "added": waterfall.axis(waterfall.added_scale(result.settings)),
-                "removed": waterfall.axis(waterfall.removed_scale(result.settings)),
+                "added": waterfall.axis(waterfall.added_scale(result.settings), since["added"]),
+                "removed": waterfall.axis(waterfall.removed_scale(result.settings), since["removed"]),
             },
             definitions=svg.join([marks.definitions(), texture.definitions()]),
             style=style(),
@@ -99,6 +123,8 @@ def render_html(result: Result) -> str:
             meaning=MEANING,
             data=_data(result),
             unfolded=UNFOLDED,
+            most_said=MOST_SAID,
+            by_spans=BY_SPANS,
         )
     )
 
@@ -110,6 +136,7 @@ def _views(result: Result) -> list[SettingView]:
     errors, shares = timeline.error_scale(settings), distribution.share_scale(settings)
     latencies, (durations, counts) = latency.latency_scale(settings), latency.histogram_scales(settings)
     used = {q.title: usage.usage_scale(settings, q) for q in usage.QUANTITIES}
+    replicas = scaling.replica_scale(settings)
     added, removed = waterfall.added_scale(settings), waterfall.removed_scale(settings)
     views = []
     for setting in settings:
@@ -122,7 +149,7 @@ def _views(result: Result) -> list[SettingView]:
                 failed=failed(setting),
                 timeline=timeline.timeline(setting, palette, x, servers, requests, errors),
                 histograms=[
-                    Histogram(
+                    PhaseHistogram(
                         label=phase.label,
                         span=f"{figures.moment(phase.start)} to {figures.moment(phase.end)} s",
                         part=part,
@@ -144,6 +171,7 @@ def _views(result: Result) -> list[SettingView]:
                 idle=frozenset(u.server for u in setting.utilisation.servers if usage.is_idle(u)),
                 added=[waterfall.added_waterfall(a, added) for a in setting.adaptability.added],
                 removed=[waterfall.removed_waterfall(r, removed) for r in setting.adaptability.removed],
+                scaling=scaling.scaling(setting, x, replicas),
                 faults=_faults(setting),
                 links=links_of(result.provenance, setting.name),
             )
@@ -151,49 +179,49 @@ def _views(result: Result) -> list[SettingView]:
     return views
 
 
-def _servers(setting: SettingResult, palette: Palette) -> dict[str, Server]:
+def _servers(setting: SettingResult, palette: Palette) -> dict[str, LegendServer]:
     notes: dict[str, list[str]] = {}
     for added in setting.adaptability.added:
         notes.setdefault(added.server, []).append(f"added at {figures.moment(added.command)} s")
     for removed in setting.adaptability.removed:
         notes.setdefault(removed.server, []).append(f"removed at {figures.moment(removed.command)} s")
     return {
-        name: Server(
+        name: LegendServer(
             name=name,
             number=palette.number(name),
             swatch=swatch.swatch(palette.look(name)),
             note=", ".join(notes.get(name, ["there from the start"])),
-            troubled=", ".join(fault for fault, found in _faults(setting) if name in found.servers),
+            troubled=", ".join(fault for fault, effects in _faults(setting) if name in effects.servers),
         )
         for name in setting.servers
     }
 
 
-def _faults(setting: SettingResult) -> list[tuple[str, Fault]]:
+def _faults(setting: SettingResult) -> list[tuple[str, FaultEffects]]:
     return [(fault_name(number), fault) for number, fault in enumerate(setting.faults, start=1)]
 
 
 def _data(result: Result) -> str:
-    """The result as a ``data:`` URI, packed: the same bytes for the same result."""
+    """Return the result as a compressed ``data:`` URI: the same bytes for the same result."""
     packed = gzip.compress(result.model_dump_json().encode(), mtime=0)
     return "data:application/gzip;base64," + base64.b64encode(packed).decode()
 
 
 @cache
 def style() -> Markup:
-    """The style sheet of all pages."""
+    """Return the style sheet of all pages."""
     text = resources.files("lbstudy.report").joinpath("style.css").read_text(encoding="utf-8")
     return Markup(text)  # noqa: S704  # our own file, in which there is no "<"
 
 
 def style_hash() -> str:
-    """By which a page's own policy allows its style sheet and no other."""
+    """Return the hash by which a page's own policy allows its style sheet and no other."""
     return base64.b64encode(hashlib.sha256(style().encode()).digest()).decode()
 
 
 @cache
 def environment() -> Environment:
-    """What the templates are rendered with: everything is escaped, an unknown name is an error."""
+    """Return the environment of the templates: everything is escaped, an unknown name is an error."""
     made = Environment(
         loader=PackageLoader("lbstudy.report"),
         autoescape=True,
@@ -206,5 +234,7 @@ def environment() -> Environment:
     ):
         made.filters[name] = getattr(figures, name)
     made.filters["where_it_went"] = in_words
+    made.globals["NOT_OBSERVED"] = NOT_OBSERVED
+    made.filters["stage_name"] = stage_name
     made.filters["waits"] = of_one
     return made

@@ -11,18 +11,18 @@ from lbstudy.result.model import SCHEMA_VERSION, Result
 
 
 class ResultFileError(Exception):
-    """A result file cannot be read or written; the message is one line for the user."""
+    """A result file cannot be read or written. The message is one line for the user."""
 
 
 def write_json(result: Result, path: Path) -> None:
-    """Write the result; the file is there whole or not at all. Raises ResultFileError."""
+    """Write the result, completely or not at all. Raises ResultFileError."""
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
                 file.write(result.model_dump_json(indent=1))
                 file.write("\n")
-            # mkstemp makes files that only their owner reads; a report is to be shown.
+            # Only their owner can read mkstemp's files, but a report is to be shared.
             Path(temporary).chmod(0o644)
             Path(temporary).replace(path)
         except BaseException:

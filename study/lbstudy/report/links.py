@@ -1,4 +1,4 @@
-"""Where a figure of the report can be looked up, in Jaeger and in Prometheus; nowhere without a stack."""
+"""Links from a figure of the report to Jaeger and Prometheus; none without a stack."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,10 +8,10 @@ from lbstudy.measures import codes
 from lbstudy.report.charts.usage import CPU, INACTIVITY, MEMORY, Quantity
 from lbstudy.result.model import Link, Provenance
 from lbstudy.searches import promql
-from lbstudy.searches.jaeger import Jaeger
-from lbstudy.searches.prometheus import Prometheus
-from lbstudy.searches.promql import Scope
+from lbstudy.searches.jaeger import JaegerSearches
+from lbstudy.searches.prometheus import PrometheusQueries
 from lbstudy.searches.run import jaeger_of, prometheus_of
+from lbstudy.searches.scope import Scope
 
 Query: TypeAlias = Callable[[Scope], str]
 
@@ -25,45 +25,45 @@ _USAGE: dict[Quantity, Query] = {
 
 @dataclass(frozen=True, slots=True)
 class SettingLinks:
-    """The links of one setting. A URL is "" where the run was not sent: templates then show no link."""
+    """The links of one setting. A URL is "" if the run was not sent there: templates then show no link."""
 
     setting: str
-    jaeger: Jaeger | None
-    prometheus: Prometheus | None
+    jaeger: JaegerSearches | None
+    prometheus: PrometheusQueries | None
 
     # --- Jaeger -----------------------------------------------------------------------------------
 
     def trace(self, link: Link) -> str:
-        """The trace that holds a span."""
+        """Return the trace that contains a span."""
         return self.jaeger.trace(link) if self.jaeger else ""
 
     def server(self, name: str) -> str:
-        """The RPCs that a server answered."""
+        """Return the RPCs that a server answered."""
         return self.jaeger.rpcs(self.setting, name) if self.jaeger else ""
 
     def failed(self, code: str, server: str = "") -> str:
-        """The RPCs that ended with a code: of all, or of one server."""
+        """Return the RPCs that ended with a code: all of them, or one server's."""
         if self.jaeger is None or code not in codes.NAMES:
             return ""
         return self.jaeger.failed(self.setting, code, server or None)
 
     def updates(self, outcome: str = "") -> str:
-        """The resolver updates, or those that changed the list."""
+        """Return the resolver updates, or those that changed the list."""
         return self.jaeger.updates(self.setting, only_changed=outcome == "changed") if self.jaeger else ""
 
     def added(self, server: str) -> str:
-        """The trace of a server's arrival."""
+        """Return the trace of a server's addition."""
         return self.jaeger.added(self.setting, server) if self.jaeger else ""
 
     def removed(self, server: str) -> str:
-        """The trace of a server's removal."""
+        """Return the trace of a server's removal."""
         return self.jaeger.removed(self.setting, server) if self.jaeger else ""
 
     def fault(self, label: str) -> str:
-        """The trace of a fault."""
+        """Return the trace of a fault."""
         return self.jaeger.fault(self.setting, label) if self.jaeger else ""
 
-    # --- Prometheus, a query or a few for each chart ----------------------------------------------
+    # --- Prometheus, one or a few queries for each chart ------------------------------------------
 
     @property
     def timeline(self) -> str:
@@ -103,7 +103,7 @@ class SettingLinks:
         return self._graph(promql.time_to_detect, promql.time_to_discovery, promql.undiscovered)
 
     def usage(self, quantity: Quantity) -> str:
-        """What a chart of utilization shows."""
+        """Return what a chart of utilisation shows."""
         return self._graph(_USAGE[quantity])
 
     def _graph(self, *queries: Query) -> str:
@@ -114,5 +114,5 @@ class SettingLinks:
 
 
 def links_of(provenance: Provenance, setting: str) -> SettingLinks:
-    """The links of a setting of this run."""
+    """Return the links of a setting of this run."""
     return SettingLinks(setting, jaeger_of(provenance), prometheus_of(provenance))

@@ -1,17 +1,17 @@
-"""Which number, colour and texture a server has: the same in every chart and table of its setting."""
+"""The number, colour and texture of a server: the same in every chart and table of its setting."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 COLOURS = 8
-"""Colours in style.css, ``--s0`` … ``--s7``: neighbours differ in lightness, so hue is never all there is."""
+"""Colours in style.css, ``--s0`` … ``--s7``: neighbours also differ in lightness, not only in hue."""
 TEXTURES = 4
-"""From the ninth server on the colours come again, under a texture: plain, lines, dots, cross-lines."""
+"""From the ninth server on the colours repeat with a texture: plain, lines, dots, cross-lines."""
 
 
 def ranges(numbers: Iterable[int]) -> str:
-    """Numbers of servers as a reader would write them: ``1, 4–6``."""
+    """Return numbers of servers in short form: ``1, 4–6``."""
     spans: list[tuple[int, int]] = []
     for number in sorted(numbers):
         if spans and spans[-1][1] == number - 1:
@@ -22,7 +22,7 @@ def ranges(numbers: Iterable[int]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class ServerLook:
     """How one server is shown."""
 
     number: int
@@ -40,17 +40,17 @@ class Palette:
     servers: Sequence[str]
 
     @cached_property
-    def _looks(self) -> dict[str, Look]:
+    def _looks(self) -> dict[str, ServerLook]:
         looks = {}
         for i, server in enumerate(self.servers):
             texture = i // COLOURS % TEXTURES
-            looks[server] = Look(i + 1, f"s{i % COLOURS}", f"texture-{texture}" if texture else None)
+            looks[server] = ServerLook(i + 1, f"s{i % COLOURS}", f"texture-{texture}" if texture else None)
         return looks
 
-    def look(self, server: str) -> Look:
-        """The look of a server; one that the setting's list does not have gets number 0 and no colour."""
-        return self._looks.get(server, Look(0, "unlisted", None))
+    def look(self, server: str) -> ServerLook:
+        """Return the look of a server; one that is not in the setting's list has number 0 and no colour."""
+        return self._looks.get(server, ServerLook(0, "unlisted", None))
 
     def number(self, server: str) -> int:
-        """A server's number."""
+        """Return a server's number."""
         return self.look(server).number

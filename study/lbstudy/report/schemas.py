@@ -1,6 +1,8 @@
-"""The JSON Schemas (2020-12) of what the study leaves; docs/ has them as files.
+"""The JSON Schemas (2020-12) of the study's output files; docs/ has them as files.
 
-``python -m lbstudy.report.schemas result > docs/result.schema.json``, and ``comparison`` likewise.
+    python -m lbstudy.report.schemas result > docs/result.schema.json
+
+The other names are ``comparison``, ``gate`` and ``watch``.
 """
 
 import json
@@ -10,20 +12,27 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from lbstudy.compare.model import Comparison
+from lbstudy.gate.model import GateResult
 from lbstudy.result.model import Result
+from lbstudy.watch.model import WatchResult
 
-MODELS: Final[dict[str, type[BaseModel]]] = {"result": Result, "comparison": Comparison}
-"""What is left as ``NAME.json`` → its model."""
+MODELS: Final[dict[str, type[BaseModel]]] = {
+    "result": Result,
+    "comparison": Comparison,
+    "gate": GateResult,
+    "watch": WatchResult,
+}
+"""The models of ``NAME.json`` (of a gate: result.json in its folder)."""
 
 
 def json_schema(name: str) -> dict[str, Any]:
-    """The schema of ``NAME.json``. Raises KeyError for a name that is not in ``MODELS``."""
+    """Return the schema of ``NAME.json``. Raises KeyError for a name that is not in ``MODELS``."""
     schema = MODELS[name].model_json_schema(mode="serialization")
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": f"lbstudy {name}", **schema}
 
 
 def schema_text(name: str) -> str:
-    """The schema as its file has it."""
+    """Return the schema as in its file."""
     return json.dumps(json_schema(name), indent=1, ensure_ascii=False) + "\n"
 
 

@@ -6,7 +6,7 @@ from lbstudy.sweep.model import SweepResult
 
 
 def render_sweep(sweep: SweepResult) -> str:
-    """The page; its text is UTF-8 and everything from outside is escaped."""
+    """Render the page in UTF-8; everything from outside is escaped."""
     return (
         environment()
         .get_template("sweep.html")

@@ -1,14 +1,14 @@
-"""Where the seconds of a delay went, in words; the terminal and the HTML say the same."""
+"""What a delay consists of, in words; the terminal and the HTML say the same."""
 
 from collections.abc import Iterable
 from typing import Final
 
-from lbstudy.report import figures
+from lbstudy.result import figures
 from lbstudy.result.model import Wait, WaitedFor, WaitSummary
 
 MEANING: Final = {
     WaitedFor.READY: "the server is not Ready yet",
-    WaitedFor.PUSH: "nobody has told the client yet; it does not ask DNS",
+    WaitedFor.PUSH: "nobody has told the client yet",
     WaitedFor.DNS: "the answers of DNS do not have it yet",
     WaitedFor.TRIGGER: "nothing makes the client look up DNS again",
     WaitedFor.MINIMUM_INTERVAL: "a connection broke, but the client may not look up DNS again so soon",
@@ -23,15 +23,15 @@ MEANING: Final = {
     WaitedFor.EJECTION: "passed over after errors: outlier detection",
     WaitedFor.FIRST_RPC: "its first request is under way",
 }
-"""What each wait means, for a reader who does not know gRPC's inside."""
+"""What each wait means, for a reader who does not know gRPC's internals."""
 
 _SMALL: Final = 0.05
-"""A part below this share of the whole is not told on its own."""
+"""A part below this share of the whole is not listed on its own."""
 _MOST: Final = 3
 
 
 def in_words(summary: WaitSummary) -> str:
-    """One sentence: ``of 8.4 s from Ready to the first RPC (mean of 6): 6.1 s no trigger, 1.9 s …``."""
+    """Return one sentence: ``of 8.4 s from Ready to the first RPC (mean of 6): 6.1 s no trigger …``."""
     if summary.open == 0:
         whole = f"of {figures.seconds(summary.mean)} from Ready to the first RPC (mean of {summary.count})"
     else:
@@ -43,10 +43,12 @@ def in_words(summary: WaitSummary) -> str:
 
 
 def of_one(waits: Iterable[Wait], ready: float) -> str:
-    """One client's waits for one server from Ready on, the last one marked where it is open."""
-    told = [wait for wait in waits if wait.end > ready]
-    words = _largest((wait.what, wait.end - max(wait.start, ready)) for wait in told)
-    return f"{words}; then still {told[-1].what.value}" if told and told[-1].open else words
+    """Return one client's waits for one server from Ready on; an open last one is marked."""
+    after_ready = [wait for wait in waits if wait.end > ready]
+    words = _largest((wait.what, wait.end - max(wait.start, ready)) for wait in after_ready)
+    return (
+        f"{words}; then still {after_ready[-1].what.value}" if after_ready and after_ready[-1].open else words
+    )
 
 
 def _largest(parts: Iterable[tuple[WaitedFor, float]]) -> str:

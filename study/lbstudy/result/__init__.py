@@ -1,1 +1,1 @@
-"""The one result model, behind terminal, JSON and HTML. Measures make its parts; renderers only read it."""
+"""The result model, which terminal, JSON and HTML show. Measures make its parts; renderers only read it."""

@@ -1,10 +1,10 @@
-"""The phases that began with a scale-up: where it shows how even the spread is once servers were added."""
+"""The phases after a scale-up: they show how even the spread is once servers were added."""
 
 from lbstudy.result.model import Phase, PhaseDistribution, SettingResult
 
 
 def grown(setting: SettingResult) -> list[tuple[Phase, PhaseDistribution]]:
-    """These phases with their distribution, in order."""
+    """Return these phases with their distribution, in order."""
     ups = [change.at for change in setting.adaptability.changes if change.after > change.before]
     spreads = {spread.phase: spread for spread in setting.distribution.phases}
     return [

@@ -1,39 +1,44 @@
-"""What the faults of a run came to under each setting, in the verdict's words. Nothing is measured here."""
+"""The effects of a run's faults with each setting, in the verdict's words. It measures nothing."""
 
 from collections.abc import Mapping, Sequence
 
-from lbstudy.result.model import Fault, Group, SettingResult
+from lbstudy.result.model import FaultEffects, Group, SettingResult
 from lbstudy.result.words import MOST_NAMED, count, time, together
 
 _STILL = 0.75
-"""Of the share before the fault: from here on a client "still" sends to the servers in trouble."""
+"""From this share of the earlier requests on, a client "still" sends to the servers in trouble."""
 
 
-def fault_point(fault: Fault) -> str:
-    """What one fault did to one setting."""
+def fault_point(fault: FaultEffects) -> str:
+    """Return what one fault did to one setting."""
     return f"{_named(fault)}: {_effect(fault)}"
 
 
 def fault_sentence(settings: Sequence[SettingResult]) -> str:
-    """What the faults did to the settings, side by side; of several faults, the worst. "" without any.
+    """Return what the faults did to the settings, side by side; of several faults, the worst. "" without any.
 
-    In short: the points tell each setting's figures whole.
+    It is short, since the points have each setting's figures.
     """
-    by_label: dict[str, dict[str, Fault]] = {}
+    by_label: dict[str, dict[str, FaultEffects]] = {}
     for setting in settings:
         for fault in setting.faults:
             by_label.setdefault(fault.label, {})[setting.name] = fault
     if not by_label:
         return ""
-    found = max(by_label.values(), key=_badness)
+    worst = max(by_label.values(), key=_badness)
     intro = f"Worst of {len(by_label)} faults," if len(by_label) > 1 else "Fault"
-    during = {name: _during(fault) for name, fault in found.items()}
-    told = _failures(during) if any(group.failed for group in during.values()) else _slowness(found)
-    return f"{intro} {_named(next(iter(found.values())))}: {told}."
+    if all(fault.not_observed is not None for fault in worst.values()):
+        return (
+            f"{intro} {_named(next(iter(worst.values())))}: what happened to RPCs meanwhile was not observed."
+        )
+    worst = {name: fault for name, fault in worst.items() if fault.not_observed is None}
+    during = {name: _during(fault) for name, fault in worst.items()}
+    clauses = _failures(during) if any(group.failed for group in during.values()) else _slowness(worst)
+    return f"{intro} {_named(next(iter(worst.values())))}: {clauses}."
 
 
 def _failures(during: Mapping[str, Group]) -> str:
-    """Who lost how many, the most first; those that lost as many share it. Of many, both ends."""
+    """Return who lost how many, the most first; equal losses share it. If there are many, only both ends."""
     alike: dict[tuple[int, int], list[str]] = {}
     for name, group in during.items():
         alike.setdefault((group.failed, group.requests if group.failed else 0), []).append(name)
@@ -55,46 +60,48 @@ def _those(amount: tuple[int, int], names: Sequence[str]) -> str:
     return f"{together(names)} ({f'{failed:,} of {requests:,}' if failed else 'none'})"
 
 
-def _slowness(faults: Mapping[str, Fault]) -> str:
-    """No RPC failed: how slow they became. Of many settings, both ends."""
+def _slowness(faults: Mapping[str, FaultEffects]) -> str:
+    """Return how slow they became, when no RPC failed. If there are many settings, only both ends."""
     slow = {name: group.p99 for name, fault in faults.items() if (group := _during(fault)).p99 is not None}
     if not slow:
         return "no RPC failed"
     if len(slow) > MOST_NAMED:
         ends = min(slow, key=slow.__getitem__), max(slow, key=slow.__getitem__)
         return f"no RPC failed; p99 {' to '.join(f'{time(slow[name])} under {name}' for name in ends)}"
-    told = [f"{time(slow[name])}{_before(faults[name])} under {name}" for name in slow]
-    return f"no RPC failed; p99 {', '.join(told)}"
+    clauses = [f"{time(slow[name])}{_before(faults[name])} under {name}" for name in slow]
+    return f"no RPC failed; p99 {', '.join(clauses)}"
 
 
-def _badness(faults: Mapping[str, Fault]) -> tuple[int, float]:
-    """How much a fault did: RPCs that failed under all settings; then the largest p99."""
+def _badness(faults: Mapping[str, FaultEffects]) -> tuple[int, float]:
+    """Return how bad a fault was: RPCs that failed with all settings; then the largest p99."""
     during = [_during(fault) for fault in faults.values()]
     return sum(group.failed for group in during), max(group.p99 or 0.0 for group in during)
 
 
-def _named(fault: Fault) -> str:
-    """The fault and when it was; what is quoted is the scenario's own."""
+def _named(fault: FaultEffects) -> str:
+    """Return the fault and its time; quoted text is the scenario's own."""
     start = f"{fault.start:.0f}"
     if fault.watched_until is not None and fault.watched_until > fault.end:
         return f"“{fault.label}”, the {fault.watched_until - fault.start:.0f} s from {start} s on"
     return f"“{fault.label}”, {start} to {fault.end:.0f} s"
 
 
-def _effect(fault: Fault) -> str:
+def _effect(fault: FaultEffects) -> str:
     during = _during(fault)
+    if fault.not_observed is not None and not during.requests:
+        return "what happened to RPCs meanwhile was not observed"
     if not during.requests:
         return "no RPC was under way"
     sending = _sending(fault)
     return f"{_failed(during)}{_p99(fault)}{'; ' if sending else ''}{sending}"
 
 
-def _p99(fault: Fault) -> str:
+def _p99(fault: FaultEffects) -> str:
     p99 = _during(fault).p99
     return "" if p99 is None else f", p99 {time(p99)}{_before(fault)}"
 
 
-def _before(fault: Fault) -> str:
+def _before(fault: FaultEffects) -> str:
     p99 = fault.before.p99 if fault.before else None
     return "" if p99 is None else f" ({time(p99)} before)"
 
@@ -105,8 +112,8 @@ def _failed(group: Group) -> str:
     return f"{group.failed:,} of {count(group.requests, 'RPC')} failed"
 
 
-def _sending(fault: Fault) -> str:
-    """Whether clients kept sending to the servers in trouble."""
+def _sending(fault: FaultEffects) -> str:
+    """Return whether clients kept sending to the servers in trouble."""
     if fault.share is None:
         return ""
     before = "" if fault.share_before is None else f" ({_percent(fault.share_before)} before)"
@@ -117,7 +124,7 @@ def _sending(fault: Fault) -> str:
     return f"in its second half {_troubled(fault)} {still}got {_percent(fault.share)} of the requests{before}"
 
 
-def _troubled(fault: Fault) -> str:
+def _troubled(fault: FaultEffects) -> str:
     return f"the {'server' if len(fault.servers) == 1 else f'{len(fault.servers)} servers'} in trouble"
 
 
@@ -125,8 +132,8 @@ def _percent(share: float) -> str:
     return f"{share:.1%}" if 0 < share < 0.01 else f"{share:.0%}"
 
 
-def _during(fault: Fault) -> Group:
-    """All RPCs of a fault; of a result that has no figure of them yet, those of its parts."""
+def _during(fault: FaultEffects) -> Group:
+    """Return all RPCs of a fault; for a result without a figure of them, those of its parts."""
     if fault.during is not None:
         return fault.during
     groups = [fault.troubled, fault.untouched, fault.unanswered]

@@ -1,22 +1,37 @@
-"""The verdict: what the figures say, in words that a newcomer understands. Nothing is measured here."""
+"""The verdict: what the figures say, in words that a newcomer understands. It measures nothing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from lbstudy.result.doubts import doubts
 from lbstudy.result.growth import grown
-from lbstudy.result.model import Added, Delay, Entry, SettingResult, Verdict
+from lbstudy.result.kinds_of_load import load_sentences
+from lbstudy.result.model import (
+    BY_SPANS,
+    NOT_OBSERVED,
+    Adaptability,
+    Delay,
+    DelaySummary,
+    Entry,
+    SettingResult,
+    Verdict,
+)
+from lbstudy.result.scaled import scaling_point
 from lbstudy.result.trouble import fault_point, fault_sentence
 from lbstudy.result.words import MOST_NAMED, count, time, together
 
 
 def verdict(settings: Sequence[SettingResult]) -> Verdict:
-    """A headline with the contrast between the settings, and a few points for each of them."""
+    """Return a headline with the contrast between the settings, and a few points for each of them."""
     headline = _headline(settings)
     is_open = [setting.name for setting in settings if not setting.ledger.closes]
     points = []
     if is_open:
         headline = f"{_distrust(settings)} {headline}"
         points.append(f"The ledger does not close for {together(is_open)}: {_open_entries(settings)}.")
+    if sentences := doubts(settings):
+        headline = " ".join([headline, *sentences])
+        points.extend(sentences)
     for setting in settings:
         points.extend(f"{setting.name}: {point}" for point in _points(setting))
     return Verdict(headline=headline, points=points)
@@ -24,35 +39,52 @@ def verdict(settings: Sequence[SettingResult]) -> Verdict:
 
 @dataclass(frozen=True, slots=True)
 class _Arrivals:
-    """When the servers that were added got their first request from any client."""
+    """When the added servers got their first request from any client."""
 
-    servers: int  # that were Ready while they were watched
-    waited: list[float]  # of those that got one: s from Ready
-    watched: list[float]  # of those that never did: s for which they were watched
+    servers: int  # servers that were Ready while they were watched
+    waited: list[float]  # s from Ready, for servers that got one
+    watched: list[float]  # s for which those were watched that never got one
+    hidden: int = 0  # servers for which it is unknown
+    is_never: bool = True  # nobody called those, not only those clients of which it is known whom they called
 
     @classmethod
-    def of(cls, added: Sequence[Added]) -> "_Arrivals":
-        waited, watched = [], []
-        for server in added:
+    def of(cls, adaptability: Adaptability) -> "_Arrivals":
+        waited: list[float] = []
+        watched: list[float] = []
+        hidden = 0
+        is_never = True
+        for server in adaptability.added:
             if server.ready is None:
                 continue
             seen = [view.discovery.seconds for view in server.clients if view.discovery]
             times = [seconds for seconds in seen if seconds is not None]
             if times:
                 waited.append(min(times))
+            elif any(view.discovery and view.discovery.not_observed for view in server.clients):
+                hidden += 1
             else:
                 watched.append(server.watched_until - server.ready)
-        return cls(len(waited) + len(watched), sorted(waited), sorted(watched))
+                is_never = is_never and server.server not in adaptability.unknown
+        servers = len(waited) + len(watched) + hidden
+        return cls(servers, sorted(waited), sorted(watched), hidden, is_never)
 
     def words(self) -> str:
-        """A clause: what became of them."""
+        """Return a clause about them."""
+        if self.hidden:
+            which = (
+                "the added server" if self.servers == 1 else f"{self.hidden} of {self.servers} added servers"
+            )
+            known = _Arrivals(self.servers - self.hidden, self.waited, self.watched, is_never=self.is_never)
+            others = f"; of the others, {known.words()}" if known.servers else ""
+            return f"when {which} got the first request was not observed{others}"
         if self.watched:
             which = (
                 "the added server"
                 if self.servers == 1
                 else f"{len(self.watched)} of {self.servers} added servers"
             )
-            clause = f"{which} never got a request (watched {_span(self.watched)})"
+            what = f"{which} never got a request" if self.is_never else f"no request to {which} was observed"
+            clause = f"{what} (watched {_span(self.watched)})"
             if self.waited:
                 clause += f"; {_others(len(self.waited))} within {time(self.waited[-1])}"
             return clause
@@ -68,11 +100,11 @@ def _headline(settings: Sequence[SettingResult]) -> str:
     if not settings:
         return "Nothing was observed."
     scaling = _few(settings) if len(settings) <= MOST_NAMED else _many(settings)
-    return " ".join(filter(None, [scaling, fault_sentence(settings)]))
+    return " ".join(filter(None, [scaling, fault_sentence(settings), *load_sentences(settings)]))
 
 
 def _few(settings: Sequence[SettingResult]) -> str:
-    """What became of each setting's added and removed servers; nothing where there were only faults."""
+    """Return what became of each setting's added and removed servers; empty if there were only faults."""
     alike: dict[str, list[str]] = {}
     for setting in settings:
         if not setting.faults or _was_scaled(setting) or not _rpcs(setting):
@@ -81,11 +113,18 @@ def _few(settings: Sequence[SettingResult]) -> str:
 
 
 def _many(settings: Sequence[SettingResult]) -> str:
-    arrivals = {setting.name: _Arrivals.of(setting.adaptability.added) for setting in settings}
-    lacking = [name for name, found in arrivals.items() if found.watched]
+    arrivals = {setting.name: _Arrivals.of(setting.adaptability) for setting in settings}
+    lacking = [name for name, arrival in arrivals.items() if arrival.watched and arrival.is_never]
     found_all = {
-        name: found.waited[-1] for name, found in arrivals.items() if found.waited and not found.watched
+        name: arrival.waited[-1]
+        for name, arrival in arrivals.items()
+        if arrival.waited and not arrival.watched and not arrival.hidden
     }
+    hidden = [
+        name
+        for name, arrival in arrivals.items()
+        if arrival.hidden or (arrival.watched and not arrival.is_never)
+    ]
     clauses = []
     if lacking:
         clauses.append(f"Under {together(lacking)}, servers that were added never got a request.")
@@ -95,6 +134,8 @@ def _many(settings: Sequence[SettingResult]) -> str:
             f"Under {together(list(found_all))}, each of them did, soonest under {fastest}"
             f" (within {time(found_all[fastest])})."
         )
+    if hidden:
+        clauses.append(f"Under {together(hidden)}, when added servers got requests was not observed.")
     if clauses:
         return " ".join(clauses)
     if any(setting.faults for setting in settings):
@@ -103,10 +144,10 @@ def _many(settings: Sequence[SettingResult]) -> str:
 
 
 def _outcome(setting: SettingResult) -> str:
-    """The one clause that says most of what scaling a setting's servers came to."""
-    arrivals = _Arrivals.of(setting.adaptability.added)
-    if not _rpcs(setting):
-        return "no RPC was seen"
+    """Return the one clause that says most about the effects of a setting's scaling."""
+    arrivals = _Arrivals.of(setting.adaptability)
+    if not _rpcs(setting) and not _is_answered(setting):
+        return "how RPCs ended was not observed" if _is_unknown(setting) else "no RPC was seen"
     if arrivals.servers:
         return arrivals.words()
     if setting.adaptability.added:
@@ -125,14 +166,23 @@ def _rpcs(setting: SettingResult) -> int:
     return sum(setting.errors.client_by_code.values())
 
 
+def _is_answered(setting: SettingResult) -> bool:
+    """Whether it is known when servers answered, as counters tell it: nobody need know how RPCs ended."""
+    return setting.distribution.not_observed is None and any(setting.distribution.total.values())
+
+
+def _is_unknown(setting: SettingResult) -> bool:
+    """Return whether nobody reported how RPCs ended."""
+    return not setting.errors.client_by
+
+
 def _points(setting: SettingResult) -> list[str]:
-    points = []
+    points = [f"{point}."] if (point := scaling_point(setting)) else []
     adaptability = setting.adaptability
     if adaptability.discovery.median is not None and adaptability.detect.median is not None:
         points.append(
-            f"time to detect an added server: median {adaptability.detect.median}; time to discovery:"
-            f" median {adaptability.discovery.median}, largest {adaptability.discovery.largest}"
-            f" (over {count(adaptability.discovery.count, 'pair')} of server and client)."
+            f"time to detect an added server: {_median_of(adaptability.detect)}; time to discovery:"
+            f" {_largest_of(adaptability.discovery)}."
         )
     late = [server.server for server in adaptability.added if server.ready is None]
     if late:
@@ -141,19 +191,23 @@ def _points(setting: SettingResult) -> list[str]:
         points.append(spread)
     removed = adaptability.removed
     if removed:
-        shrinking = sum(change.failed for change in adaptability.changes if change.removed)
+        failed = [change.failed for change in adaptability.changes if change.removed]
+        known = [number for number in failed if number is not None]
         detect = [view.detect for server in removed for view in server.clients]
         dropped = _last_dropped(detect, "it" if len(removed) == 1 else "them")
-        points.append(
-            f"{count(len(removed), 'server')} removed, {count(shrinking, 'RPC')} failed meanwhile{dropped}."
+        meanwhile = (
+            f"{count(sum(known), 'RPC')} failed meanwhile"
+            if len(known) == len(failed)
+            else "how many RPCs failed meanwhile was not observed"
         )
+        points.append(f"{count(len(removed), 'server')} removed, {meanwhile}{dropped}.")
     points.extend(f"{fault_point(fault)}." for fault in setting.faults)
     points.append(f"{_failed(setting)}{' in the whole run' if setting.faults else ''}.")
     return points
 
 
 def _spread(setting: SettingResult) -> str:
-    """How even the last phase that followed an addition was."""
+    """Return how even the last phase after an addition was."""
     for phase, spread in reversed(grown(setting)):
         if spread.largest_deviation is not None and spread.coverage is not None:
             return (
@@ -163,24 +217,48 @@ def _spread(setting: SettingResult) -> str:
     return ""
 
 
+def _median_of(delays: DelaySummary) -> str:
+    if delays.median is None or delays.median.not_observed:
+        return NOT_OBSERVED
+    return f"median {delays.median}{_hidden(delays)}"
+
+
+def _largest_of(delays: DelaySummary) -> str:
+    if delays.median is None or delays.median.not_observed:
+        return NOT_OBSERVED
+    return (
+        f"median {delays.median}, largest {delays.largest}"
+        f" (over {count(delays.count, 'pair')} of server and client{_hidden(delays)})"
+    )
+
+
+def _hidden(delays: DelaySummary) -> str:
+    return f", {delays.not_observed:,} more {NOT_OBSERVED}" if delays.not_observed else ""
+
+
 def _last_dropped(detect: Sequence[Delay], them: str) -> str:
-    never = [found for found in detect if found.seconds is None]
+    if any(delay.not_observed for delay in detect):
+        return f"; when address lists dropped {them} was not observed"
+    never = [delay for delay in detect if delay.seconds is None]
     if never:
         return f"; {len(never)} of {count(len(detect), 'address list')} never dropped {them}"
     if not detect:
         return ""
-    last = max(found.seconds for found in detect if found.seconds is not None)
+    last = max(delay.seconds for delay in detect if delay.seconds is not None)
     return f"; the last address list dropped {them} after {time(last)}"
 
 
 def _failed(setting: SettingResult) -> str:
+    if _is_unknown(setting):
+        return "how many RPCs failed was not observed"
     counts = setting.errors.client_by_code
     total = sum(counts.values())
     failed = total - counts.get("OK", 0)
+    by = "" if setting.errors.client_by == BY_SPANS else f", by {setting.errors.client_by}"
     if not failed:
-        return f"none of {count(total, 'RPC')} failed"
+        return f"none of {count(total, 'RPC')} failed{by}"
     codes = ", ".join(f"{number:,} {code}" for code, number in counts.items() if code != "OK")
-    return f"{failed:,} of {count(total, 'RPC')} failed ({codes})"
+    return f"{failed:,} of {count(total, 'RPC')} failed ({codes}{by})"
 
 
 def _fewest_errors(settings: Sequence[SettingResult]) -> str:
@@ -189,10 +267,10 @@ def _fewest_errors(settings: Sequence[SettingResult]) -> str:
 
 
 def _distrust(settings: Sequence[SettingResult]) -> str:
-    """What a ledger that does not close means for the reader."""
+    """Return what a ledger that does not close means for the reader."""
     if any(entry.concerns == "figures" for entry in _all_open(settings)):
         return "The counts of this run do not agree, so its figures cannot be trusted."
-    return "Not all of this run reached the Collector: its figures are whole here, but not in the backends."
+    return "Not all of this run reached the Collector: its figures are complete here, not in the backends."
 
 
 def _all_open(settings: Sequence[SettingResult]) -> list[Entry]:
@@ -200,7 +278,7 @@ def _all_open(settings: Sequence[SettingResult]) -> list[Entry]:
 
 
 def _open_entries(settings: Sequence[SettingResult]) -> str:
-    # What was sent to a Collector is counted for all settings together, and told by each of them.
+    # A Collector's count covers all settings together, so each of them has the same entry.
     entries = list(dict.fromkeys(_all_open(settings)))
     return "; ".join(
         f"{entry.left} {entry.left_count:,}, {entry.right} {entry.right_count:,}{_note(entry)}"
@@ -213,7 +291,7 @@ def _note(entry: Entry) -> str:
 
 
 def _median(ordered: Sequence[float]) -> float:
-    """The smallest value that at least half do not exceed, as ``delays`` has it."""
+    """Return the smallest value that at least half do not exceed, as in ``delays``."""
     return ordered[(len(ordered) - 1) // 2]
 
 

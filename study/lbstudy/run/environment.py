@@ -1,14 +1,14 @@
-"""The environment variables by which pods are instrumented; the programs in them know nothing of it.
+"""Environment variables that instrument the pods; the programs themselves have no telemetry.
 
-Values may name ``$(POD_NAME)`` and ``$(POD_NAMESPACE)``: the platform expands them for each pod, as
-Kubernetes does for variables that come after them in a container's ``env``.
+Values may contain ``$(POD_NAME)`` and ``$(POD_NAMESPACE)``. The platform expands them for each pod, as
+Kubernetes does for later variables in a container's ``env``.
 """
 
 from grpc_lb_instrumentor import names
 
 from lbstudy.observation import attributes
 
-# The system metrics that no measure reads cost each pod a few milliseconds a second.
+# System metrics that no measure reads, and that cost each pod some milliseconds a second.
 _UNREAD_METRICS = ",".join(
     (
         "system.*",
@@ -22,7 +22,7 @@ _UNREAD_METRICS = ",".join(
         "process.thread.count",
     )
 )
-# The platform's traffic and not the load's: probes, faults, and a control plane's streams.
+# The platform's traffic instead of the load's: probes, faults, and a control plane's streams.
 _EXCLUDED_SERVICES = ",".join(
     (
         "endpoint_push.v1.EndpointService",
@@ -39,22 +39,22 @@ _EXCLUDED_SERVICES = ",".join(
 def pod_environment(
     *, endpoint: str, service: str, deployment: str, setting: str, run_id: str, container: str
 ) -> dict[str, str]:
-    """Make the ``OTEL_*`` variables of the pods of one Deployment.
+    """Return the ``OTEL_*`` variables of the pods of one Deployment.
 
     Args:
-        endpoint: where OTLP/gRPC goes, as ``http://127.0.0.1:4317``.
+        endpoint: where OTLP/gRPC is sent, such as ``http://127.0.0.1:4317``.
         service: ``service.name``, such as ``greeter-server``.
         deployment: the Deployment's name.
-        setting: the setting under study, the resource attribute that keeps lanes apart.
+        setting: the setting under study; as a resource attribute it distinguishes lanes.
         run_id: the run, so that several runs can share one backend.
         container: the last part of ``service.instance.id``.
     """
     resource = {
-        "service.namespace": "lbstudy",
-        "service.instance.id": f"$(POD_NAMESPACE).$(POD_NAME).{container}",
-        "k8s.namespace.name": "$(POD_NAMESPACE)",
+        names.SERVICE_NAMESPACE: "lbstudy",
+        names.SERVICE_INSTANCE_ID: f"$(POD_NAMESPACE).$(POD_NAME).{container}",
+        names.K8S_NAMESPACE_NAME: "$(POD_NAMESPACE)",
         attributes.POD_NAME: "$(POD_NAME)",
-        "k8s.deployment.name": deployment,
+        names.K8S_DEPLOYMENT_NAME: deployment,
         attributes.RUN_ID: run_id,
         attributes.SETTING: setting,
     }
@@ -66,11 +66,11 @@ def pod_environment(
         "OTEL_TRACES_EXPORTER": "otlp",
         "OTEL_METRICS_EXPORTER": "otlp",
         "OTEL_LOGS_EXPORTER": "none",
-        # Transitions take seconds; the default of 60 s would not show them.
+        # Changes take seconds, which the default of 60 s would not show.
         "OTEL_METRIC_EXPORT_INTERVAL": "1000",
         "OTEL_BSP_SCHEDULE_DELAY": "500",
-        # A stalled machine must not make the client drop spans: 2048 is some 30 s of one client's load.
-        "OTEL_BSP_MAX_QUEUE_SIZE": "32768",
+        # No spans may be dropped (default: 2048), even if the machine stalls or there are thousands of RPC/s.
+        "OTEL_BSP_MAX_QUEUE_SIZE": "262144",
         "OTEL_PYTHON_SYSTEM_METRICS_EXCLUDED_METRICS": _UNREAD_METRICS,
         "OTEL_PYTHON_GRPC_EXCLUDED_SERVICES": _EXCLUDED_SERVICES,
         names.ENV_CAPTURE_METADATA: attributes.METADATA_SCHEDULED,

@@ -1,37 +1,45 @@
-"""A run that is sent on to a Collector: from the first request to the count of what was lost."""
+"""Sends a run's telemetry on to a Collector, and counts what was lost."""
 
 import time
 from collections.abc import Mapping
 
-from lbstudy.facts.encode import encode_forwarded
-from lbstudy.facts.model import RunFacts
-from lbstudy.facts.otlp import request_of
-from lbstudy.facts.send import send_facts
 from lbstudy.platform.interface import Change
+from lbstudy.platform.local.platform import NAMESPACE
 from lbstudy.run.gauges import Gauges
 from lbstudy.run.plan import Collector
 from lbstudy.store.database import RunStore
 from lbstudy.store.forward import Forwarder, send_last
 from lbstudy.store.forwarded import read_forwarded, write_forwarded
 from lbstudy.store.receiver import Forward
+from lbstudy.traces.encode import encode_forwarded
+from lbstudy.traces.facts import RunFacts
+from lbstudy.traces.otlp import request_of
+from lbstudy.traces.send_facts import send_facts
 
 
 class Forwarding:
-    """What a run does besides when its telemetry is sent on; without a Collector, nothing.
+    """What a run does in addition if its telemetry is sent on; without a Collector, nothing.
 
     Args:
-        collector: where to; None: nothing is sent on.
+        collector: where to send; None: nowhere.
         run_id: the run.
         settings: the name of a Deployment of servers → its setting.
-        store: of the run; open until ``finish`` has been called.
+        services: the name of a Deployment of servers → ``service.name`` of its pods.
+        store: the run's store; it must stay open until ``finish`` has been called.
     """
 
     def __init__(
-        self, collector: Collector | None, run_id: str, settings: Mapping[str, str], store: RunStore
+        self,
+        collector: Collector | None,
+        run_id: str,
+        settings: Mapping[str, str],
+        services: Mapping[str, str],
+        store: RunStore,
     ) -> None:
         self._collector = "" if collector is None else collector.endpoint
         self._run_id = run_id
         self._settings = settings
+        self._services = services
         self._store = store
         self._forwarder = None if collector is None else Forwarder(collector.endpoint)
         self._gauges: Gauges | None = None
@@ -43,31 +51,36 @@ class Forwarding:
         return self._forwarder
 
     def begin(self, receiver: str) -> None:
-        """Export the study's own metrics to the run's receiver, at this endpoint."""
+        """Export the study's own metrics to the run's receiver, which is at this endpoint."""
         self._receiver = receiver
         if self._forwarder is not None:
-            self._gauges = Gauges(receiver, self._run_id, self._settings)
+            self._gauges = Gauges(receiver, self._run_id, self._settings, self._services, NAMESPACE)
 
     def changed(self, change: Change) -> None:
-        """The platform saw a change."""
+        """Note a change that the platform saw."""
         if self._gauges is not None:
             self._gauges.changed(change)
 
+    def busy(self, setting: str, pod: str, utilization: float) -> None:
+        """Note how busy a server was since its previous answer."""
+        if self._gauges is not None:
+            self._gauges.busy(setting, pod, utilization)
+
     def tell(self, facts: RunFacts) -> None:
-        """Send the run's facts the way that the pods' telemetry goes. Raises StoreError."""
+        """Send the run's facts like the pods' telemetry. Raises StoreError."""
         if self._forwarder is not None:
             self.quieten()
             send_facts(facts, self._receiver)
 
     def quieten(self) -> None:
-        """Export the study's own metrics a last time. May be called twice."""
+        """Export the study's own metrics once more, and stop. May be called twice."""
         if self._gauges is not None:
             self._gauges.close()
 
     def finish(self) -> None:
-        """Send what waits, within seconds, and keep the counts. Call it when the receiver has stopped.
+        """Send what is queued, within seconds, and store the counts. Call it after the receiver has stopped.
 
-        The Collector is told the counts too, unless it is not there. Raises StoreError.
+        The counts are also sent to the Collector, if it answers. Raises StoreError.
         """
         if self._forwarder is None:
             return

@@ -1,4 +1,4 @@
-"""The traffic of a run whose telemetry goes elsewhere, asked of Prometheus while it lasts: for the view."""
+"""Reads a run's traffic from Prometheus for the view, if the run's telemetry is sent elsewhere."""
 
 import asyncio
 import time
@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from grpc_lb_instrumentor import names
 
-from lbstudy.backends.errors import BackendError
+from lbstudy.backends.http import BackendError
 from lbstudy.backends.metrics import label
 from lbstudy.backends.prometheus import Prometheus
 from lbstudy.live.view import Traffic, View
@@ -23,7 +23,7 @@ Counts = Mapping[tuple[str, str, str], int]  # (setting, server or "", code) →
 
 
 async def show_traffic(prometheus: Prometheus, run_id: str, settings: Iterable[str], view: View) -> None:
-    """Tell the view what has come in, until cancelled; what cannot be asked now is asked the next time."""
+    """Pass the traffic to the view until cancelled; a failed query is repeated the next time."""
     of_run = f'{label(attributes.RUN_ID)}="{run_id}"'
     expression = f"sum by ({_SETTING}, {_SERVER}, {_CODE}) ({CLIENT}_count{{{of_run}}})"
     known = set(settings)
@@ -31,30 +31,30 @@ async def show_traffic(prometheus: Prometheus, run_id: str, settings: Iterable[s
     while True:
         await asyncio.sleep(_EVERY)
         try:
-            found = await asyncio.to_thread(prometheus.query, expression, time.time())
+            result = await asyncio.to_thread(prometheus.query, expression, time.time())
         except BackendError:
             continue
-        counts = counts_of(found)
+        counts = counts_of(result)
         for part in since(seen, counts):
             if part.setting in known:
                 view.traffic(part)
         seen |= counts
 
 
-def counts_of(found: Iterable[Mapping[str, Any]]) -> Counts:
-    """The result of the query."""
+def counts_of(result: Iterable[Mapping[str, Any]]) -> Counts:
+    """Parse the result of the query."""
     return {
         (
-            one["metric"].get(_SETTING, ""),
-            one["metric"].get(_SERVER, ""),
-            one["metric"].get(_CODE, ""),
-        ): round(float(one["value"][1]))
-        for one in found
+            sample["metric"].get(_SETTING, ""),
+            sample["metric"].get(_SERVER, ""),
+            sample["metric"].get(_CODE, ""),
+        ): round(float(sample["value"][1]))
+        for sample in result
     }
 
 
 def since(before: Counts, now: Counts) -> list[Traffic]:
-    """What has come in between two results, by setting; counters only grow."""
+    """Return the traffic between two results, by setting; counters never decrease."""
     answered: dict[str, dict[str, int]] = {}
     failed: dict[str, int] = {}
     for (setting, server, code), count in now.items():

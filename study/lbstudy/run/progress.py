@@ -1,4 +1,4 @@
-"""Between what happens in a run and the view that shows it."""
+"""Passes what happens in a run to the view that shows it."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -11,11 +11,11 @@ from lbstudy.store.live import Arrivals
 from lbstudy.store.rows import SpanRow
 
 
-class Progress:
-    """Tells a view what has come in; everything on the event loop's thread.
+class ViewProgress:
+    """Passes what has arrived to a view, always in the event loop's thread.
 
     Args:
-        view: what shows it.
+        view: the view.
         settings: the name of a Deployment of servers → its setting.
     """
 
@@ -24,13 +24,13 @@ class Progress:
         self._settings = settings
 
     def changed(self, change: Change) -> None:
-        """The platform saw a change."""
+        """Note a change that the platform saw."""
         setting = self._settings.get(change.deployment)
         if setting is not None:
             self._view.change(setting, change)
 
     def arrived(self, arrived: Sequence[Arrivals]) -> None:
-        """Telemetry was stored."""
+        """Note telemetry that was stored."""
         for part in arrived:
             self._view.traffic(Traffic(part.setting, dict(part.answered), part.failed))
             for span in part.updates:

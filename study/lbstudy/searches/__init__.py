@@ -1,5 +1,5 @@
-"""What a person would look for in Prometheus and in Jaeger: queries, searches and links to them. Pure.
+"""Queries for Prometheus, searches for Jaeger, and links to them. No I/O.
 
-The report links to these, the Grafana dashboards are made of them, docs/searches.md shows them, and the tests
-ask the real parts.
+The report links to them, the Grafana dashboards are made from them, docs/searches.md shows them, and the
+tests send them to the real programs.
 """

@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import urlencode
 
-from lbstudy.searches.promql import Scope
+from lbstudy.searches.scope import Scope
 
 
 @dataclass(frozen=True, slots=True)
-class Prometheus:
+class PrometheusQueries:
     """The queries about one run.
 
     Attributes:
-        base: of Prometheus' page, "http://127.0.0.1:9090".
-        run_id: of the run.
-        zero: its time zero, s since the Unix epoch.
-        duration: of its load, s.
+        base: Prometheus' page, "http://127.0.0.1:9090".
+        run_id: the run.
+        zero: the run's time zero, s since the Unix epoch.
+        duration: the duration of the load, s.
     """
 
     base: str
@@ -30,7 +30,7 @@ class Prometheus:
         return Scope(literal(self.run_id), literal(setting), literal(server), whole=f"{self._range()}s")
 
     def graph(self, *exprs: str) -> str:
-        """The queries' values over the whole run, second by second, a graph each."""
+        """Return the queries' values over the whole run, second by second, with a graph each."""
         end = datetime.fromtimestamp(self.zero + self.duration, UTC)
         query = {
             f"g{number}.{name}": value
@@ -54,6 +54,6 @@ class Prometheus:
 
 
 def literal(text: str) -> str:
-    """A regular expression that matches this text only, as it stands between PromQL's quotes."""
+    """Return a regular expression that matches only this text, escaped for PromQL's quotes."""
     pattern = re.sub(r"([\\.+*?()|\[\]{}^$])", r"\\\1", text)
     return pattern.replace("\\", "\\\\").replace('"', '\\"')

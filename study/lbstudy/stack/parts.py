@@ -1,43 +1,58 @@
-"""The parts of the stack: how each is started, where it listens, how it tells that it is well. Pure."""
+"""The parts of the stack: how each is started, its addresses, its health check and its configuration."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from lbstudy.stack import StackError
 from lbstudy.stack.ports import HOST, Ports
+
+# Links to folders of the repository; a wheel contains the files themselves.
+_FILES = Path(__file__).with_name("files")
 
 Storage = Literal["memory", "badger"]
 
 PROMETHEUS_FLAGS = (
     "--web.enable-otlp-receiver",
     "--enable-feature=exemplar-storage",
-    "--query.lookback-delta=5s",  # a pod that is gone is gone from queries 5 s later
+    "--query.lookback-delta=5s",  # a removed pod disappears from queries after 5 s
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class StackPart:
     """One program."""
 
     name: str
-    binaries: Sequence[str]  # the names it may have on PATH, the first one found is taken
+    binaries: Sequence[str]  # possible names on PATH; the first that exists is used
     arguments: Sequence[str]
     health: str  # a URL that answers 200 when the part is ready
     listens: Sequence[int]
-    endpoints: dict[str, str]  # for people: what → address
+    endpoints: dict[str, str]  # for people: what it is → address
     environment: dict[str, str] = field(default_factory=dict)
     folders: Sequence[Path] = ()  # to be made before it is started
-    optional: bool = False  # a machine without it gets the rest
+    optional: bool = False  # the stack starts without it if it is missing
 
 
-def parts(ports: Ports, files: Path, data: Path, storage: Storage = "memory") -> list[Part]:
+def configuration_folder() -> Path:
+    """Return the folder that holds otel-collector/, jaeger/, prometheus/ and grafana/.
+
+    Raises:
+        StackError: they are missing, for example because links could not be checked out.
+    """
+    if not (_FILES / "otel-collector" / "config.yaml").is_file():
+        raise StackError(f"no configuration of the stack in {_FILES}")
+    return _FILES
+
+
+def parts(ports: Ports, files: Path, data: Path, storage: Storage = "memory") -> list[StackPart]:
     """Describe all parts, in the order in which they are started.
 
     Args:
-        ports: where they listen, on 127.0.0.1.
+        ports: their ports on 127.0.0.1.
         files: the configuration, see ``configuration_folder``.
-        data: where they keep what they keep.
+        data: the folder for their data.
         storage: where Jaeger keeps spans.
     """
     return [
@@ -48,10 +63,10 @@ def parts(ports: Ports, files: Path, data: Path, storage: Storage = "memory") ->
     ]
 
 
-def _prometheus(ports: Ports, files: Path, data: Path) -> Part:
+def _prometheus(ports: Ports, files: Path, data: Path) -> StackPart:
     folder = data / "prometheus"
     url = f"http://{HOST}:{ports.prometheus}"
-    return Part(
+    return StackPart(
         name="prometheus",
         binaries=("prometheus",),
         arguments=(
@@ -67,12 +82,12 @@ def _prometheus(ports: Ports, files: Path, data: Path) -> Part:
     )
 
 
-def _jaeger(ports: Ports, files: Path, data: Path, storage: Storage) -> Part:
+def _jaeger(ports: Ports, files: Path, data: Path, storage: Storage) -> StackPart:
     folder = data / "jaeger"
     configs = [files / "jaeger" / "config.yaml"]
     if storage == "badger":
         configs.append(files / "jaeger" / "config-badger.yaml")
-    return Part(
+    return StackPart(
         name="jaeger",
         binaries=("jaeger",),
         arguments=[argument for path in configs for argument in ("--config", str(path))],
@@ -90,9 +105,9 @@ def _jaeger(ports: Ports, files: Path, data: Path, storage: Storage) -> Part:
     )
 
 
-def _collector(ports: Ports, files: Path, data: Path) -> Part:
+def _collector(ports: Ports, files: Path, data: Path) -> StackPart:
     folder = data / "otelcol-queue"
-    return Part(
+    return StackPart(
         name="otel-collector",
         binaries=("otelcol-contrib", "otelcol"),
         arguments=("--config", str(files / "otel-collector" / "config.yaml")),
@@ -107,13 +122,13 @@ def _collector(ports: Ports, files: Path, data: Path) -> Part:
     )
 
 
-def _grafana(ports: Ports, files: Path, data: Path) -> Part:
+def _grafana(ports: Ports, files: Path, data: Path) -> StackPart:
     folder = data / "grafana"
     url = f"http://{HOST}:{ports.grafana}"
-    return Part(
+    return StackPart(
         name="grafana",
         binaries=("grafana",),
-        # {home} is the folder of its installation: Grafana does not find its web pages itself.
+        # {home} is the folder of its installation, as Grafana does not find its web pages itself.
         arguments=("server", "--homepath", "{home}"),
         health=f"{url}/api/health",
         listens=(ports.grafana,),
@@ -128,7 +143,8 @@ def _grafana(ports: Ports, files: Path, data: Path) -> Part:
             "GF_PATHS_PROVISIONING": str(files / "grafana" / "provisioning"),
             "LBSTUDY_GRAFANA_DASHBOARDS": str(files / "grafana" / "generated"),
             "LBSTUDY_JAEGER": f"http://{HOST}:{ports.jaeger}",
-            "GF_AUTH_ANONYMOUS_ENABLED": "true",  # on loopback only: whoever is here may look
+            # it listens on loopback only, so whoever is on this machine may look
+            "GF_AUTH_ANONYMOUS_ENABLED": "true",
             "GF_AUTH_ANONYMOUS_ORG_ROLE": "Viewer",
             "GF_ANALYTICS_REPORTING_ENABLED": "false",
             "GF_ANALYTICS_CHECK_FOR_UPDATES": "false",
@@ -140,7 +156,7 @@ def _grafana(ports: Ports, files: Path, data: Path) -> Part:
 
 
 def _environment(ports: Ports) -> dict[str, str]:
-    """What the configuration files read."""
+    """Return the environment variables that the configuration files read."""
     return ports.environment() | {
         "LBSTUDY_LISTEN": HOST,
         "LBSTUDY_JAEGER_OTLP": f"{HOST}:{ports.jaeger_otlp}",

@@ -1,14 +1,14 @@
-"""The ports of the stack, and the environment variables that move them."""
+"""The ports of the stack, and the environment variables that change them."""
 
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from lbstudy.stack.errors import StackVariableError
+from lbstudy.stack import StackVariableError
 
 HOST = "127.0.0.1"
-"""Where everything listens: none of the parts asks who is calling."""
+"""Where everything listens: none of the parts authenticates its callers."""
 
 
 def _port(default: int, variable: str, what: str) -> int:
@@ -18,7 +18,7 @@ def _port(default: int, variable: str, what: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """One port each; the names of the variables are those in the configuration files."""
+    """The port of each part. The configuration files use the same variable names."""
 
     otlp_grpc: int = _port(4317, "LBSTUDY_OTLP_GRPC_PORT", "OTLP/gRPC")
     otlp_http: int = _port(4318, "LBSTUDY_OTLP_HTTP_PORT", "OTLP/HTTP")
@@ -34,8 +34,8 @@ class Ports:
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Self:
-        """Read the variables that are set; raises StackVariableError for what is no port, or is one twice."""
-        found: dict[str, int] = {}
+        """Read the variables that are set; raises StackVariableError for an invalid or repeated port."""
+        numbers: dict[str, int] = {}
         for field in dataclasses.fields(cls):
             variable = field.metadata["variable"]
             text = environ.get(variable, "")
@@ -43,19 +43,19 @@ class Ports:
                 continue
             if not (text.isascii() and text.isdecimal() and 0 < int(text) < 65536):
                 raise StackVariableError(f"{variable}: expected a port, 1 to 65535, found {text!r}")
-            found[field.name] = int(text)
-        ports = cls(**found)
+            numbers[field.name] = int(text)
+        ports = cls(**numbers)
         seen: dict[int, str] = {}
         for name, port in dataclasses.asdict(ports).items():
             if port in seen:
                 raise StackVariableError(
-                    f"port {port} is asked for twice: {_variable(seen[port])}, {_variable(name)}"
+                    f"port {port} is used twice: {_variable(seen[port])}, {_variable(name)}"
                 )
             seen[port] = name
         return ports
 
     def environment(self) -> dict[str, str]:
-        """Return the variables as the configuration files read them."""
+        """Return the variables for the configuration files."""
         values = dataclasses.asdict(self)
         return {field.metadata["variable"]: str(values[field.name]) for field in dataclasses.fields(self)}
 
@@ -65,7 +65,7 @@ def _variable(name: str) -> str:
 
 
 def describe(port: int, ports: Ports) -> tuple[str, str]:
-    """Return what a port is for, and the variable that moves it."""
+    """Return what a port is for, and the variable that changes it."""
     for field in dataclasses.fields(ports):
         if getattr(ports, field.name) == port:
             return str(field.metadata["what"]), str(field.metadata["variable"])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 
-from lbstudy.stack.errors import StackError
+from lbstudy.stack import StackError
 from lbstudy.stack.state import Started
 
 _TOLERANCE = 2.0  # s; the start is counted from the boot, and the clock may have been set since
@@ -16,7 +16,7 @@ _INHERITED = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "TMPDIR", "TZ
 
 
 def start(name: str, command: Sequence[str], environment: Mapping[str, str], log: Path) -> Started:
-    """Start a program detached from this terminal, its output appended to ``log``; raises StackError."""
+    """Start a program detached from the terminal, with its output appended to ``log``; raises StackError."""
     inherited = {key: os.environ[key] for key in _INHERITED if key in os.environ}
     try:
         with log.open("ab") as output:
@@ -26,18 +26,18 @@ def start(name: str, command: Sequence[str], environment: Mapping[str, str], log
                 stdout=output,
                 stderr=output,
                 env={**inherited, **environment},
-                start_new_session=True,  # neither Ctrl-C nor the terminal's end is for it
+                start_new_session=True,  # neither Ctrl-C nor closing the terminal ends it
             )
         since = psutil.Process(process.pid).create_time()
     except OSError as error:
         raise StackError(f"{name} cannot be started: {error}") from error
     except psutil.NoSuchProcess:
-        since = 0.0  # has ended already; the wait for its health will tell
+        since = 0.0  # it has ended already; the wait for its health will show that
     return Started(name, process.pid, since, command[0])
 
 
 def find(started: Started) -> psutil.Process | None:
-    """Return the process, if it still runs and is still the same one."""
+    """Return the process if it still runs and the process id has not been reused."""
     try:
         process = psutil.Process(started.pid)
         same = abs(process.create_time() - started.since) <= _TOLERANCE
@@ -47,18 +47,18 @@ def find(started: Started) -> psutil.Process | None:
 
 
 def end(started: Sequence[Started], within: float) -> list[str]:
-    """Ask processes to end, kill those that have not ``within`` seconds; returns the names of the killed.
+    """Tell processes to end, and kill them after ``within`` seconds; returns the names of those killed.
 
-    What is not the same process any more is left alone.
+    A process id that has been reused is left alone.
     """
-    found = [(one.name, process) for one in started if (process := find(one)) is not None]
-    for _, process in found:
+    running = [(part.name, process) for part in started if (process := find(part)) is not None]
+    for _, process in running:
         _signal(process.terminate)
-    _, left = psutil.wait_procs([process for _, process in found], timeout=within)
+    _, left = psutil.wait_procs([process for _, process in running], timeout=within)
     for process in left:
         _signal(process.kill)
     psutil.wait_procs(left, timeout=within)
-    return [name for name, process in found if process in left]
+    return [name for name, process in running if process in left]
 
 
 def _signal(send: Callable[[], None]) -> None:

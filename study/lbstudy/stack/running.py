@@ -1,10 +1,10 @@
-"""The stack that is up, for whoever sends to it or reads from it."""
+"""Finds the running stack, for whatever sends to it or reads from it."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from lbstudy.stack.errors import StackError
+from lbstudy.stack import StackError
 from lbstudy.stack.ports import HOST, Ports
 from lbstudy.stack.process import find
 from lbstudy.stack.state import read_state
@@ -20,11 +20,11 @@ class Endpoints:
     otlp_http: str
     jaeger: str
     prometheus: str
-    grafana: str | None  # None: not among the parts
+    grafana: str | None  # None: Grafana was not started
 
     @classmethod
     def of(cls, ports: Ports, *, grafana: bool = True) -> Self:
-        """Return where the parts are that listen on these ports of this machine."""
+        """Return the URLs of parts that listen on these ports of this machine."""
         return cls(
             otlp_grpc=f"http://{HOST}:{ports.otlp_grpc}",
             otlp_http=f"http://{HOST}:{ports.otlp_http}",
@@ -35,9 +35,9 @@ class Endpoints:
 
 
 def running_stack(folder: Path = DEFAULT_FOLDER) -> Endpoints | None:
-    """Return where the stack of ``lbstudy stack up`` is; None when its Collector does not run.
+    """Return the URLs of the stack of ``lbstudy stack up``; None if its Collector does not run.
 
-    Looks at processes only, and asks none of the parts. A state that cannot be read is no stack.
+    Only looks at processes, and sends no requests. If the state cannot be read, there is no stack.
     """
     try:
         state = read_state(folder)
@@ -45,7 +45,7 @@ def running_stack(folder: Path = DEFAULT_FOLDER) -> Endpoints | None:
         return None
     if state is None:
         return None
-    alive = {one.name for one in state.parts if find(one) is not None}
+    alive = {part.name for part in state.parts if find(part) is not None}
     if "otel-collector" not in alive:
         return None
     return Endpoints.of(state.ports, grafana="grafana" in alive)

@@ -1,10 +1,10 @@
-"""What a stack's folder remembers: the parts that were started, to be found again."""
+"""The state file of a stack's folder: the parts that were started, so that they can be found again."""
 
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from lbstudy.stack.errors import StackError
+from lbstudy.stack import StackError
 from lbstudy.stack.ports import Ports
 
 STATE_FILE = "stack.json"
@@ -17,12 +17,12 @@ class Started:
 
     name: str
     pid: int
-    since: float  # the process's start, Unix seconds: another process may have the pid by now
+    since: float  # when the process started, Unix seconds, because the pid may have been reused
     binary: str
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class StackState:
     """A stack that was started."""
 
     ports: Ports
@@ -30,19 +30,21 @@ class State:
     parts: tuple[Started, ...]
 
 
-def read_state(folder: Path) -> State | None:
-    """Return what was started; None when nothing was, or all of it was taken down.
+def read_state(folder: Path) -> StackState | None:
+    """Return what was started; None if nothing was, or everything was stopped.
 
     Raises:
-        StackError: the file is not one of this version.
+        StackError: the file is of another version.
     """
     path = folder / STATE_FILE
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        if found["version"] != VERSION:
-            raise StackError(f"{path}: written by another version of lbstudy ({found['version']})")
-        return State(
-            Ports(**found["ports"]), str(found["storage"]), tuple(Started(**one) for one in found["parts"])
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content["version"] != VERSION:
+            raise StackError(f"{path}: written by another version of lbstudy ({content['version']})")
+        return StackState(
+            Ports(**content["ports"]),
+            str(content["storage"]),
+            tuple(Started(**part) for part in content["parts"]),
         )
     except FileNotFoundError:
         return None
@@ -50,15 +52,15 @@ def read_state(folder: Path) -> State | None:
         raise StackError(f"{path}: not a stack's state ({type(error).__name__}); remove it") from error
 
 
-def write_state(folder: Path, state: State) -> None:
-    """Remember what was started; whoever reads meanwhile sees the old or the new, never half of it."""
+def write_state(folder: Path, state: StackState) -> None:
+    """Write what was started; a reader sees the old or the new state, never half of it."""
     path = folder / STATE_FILE
     text = json.dumps(
         {
             "version": VERSION,
             "ports": asdict(state.ports),
             "storage": state.storage,
-            "parts": [asdict(one) for one in state.parts],
+            "parts": [asdict(part) for part in state.parts],
         },
         indent=2,
     )
@@ -68,5 +70,5 @@ def write_state(folder: Path, state: State) -> None:
 
 
 def forget_state(folder: Path) -> None:
-    """Nothing runs any more."""
+    """Remove the state file: nothing runs any more."""
     (folder / STATE_FILE).unlink(missing_ok=True)

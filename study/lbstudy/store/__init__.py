@@ -1,1 +1,1 @@
-"""A run's own store: an OTLP receiver in front of one DuckDB file, and the source that reads it back."""
+"""A run's own store: an OTLP receiver, one DuckDB file, and the source that reads it."""

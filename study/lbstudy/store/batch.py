@@ -1,4 +1,4 @@
-"""Group commit: what many requests bring is written in one transaction, and each hears how it went."""
+"""Group commit: writes many requests in one transaction, and reports to each how it went."""
 
 import threading
 from concurrent.futures import Future
@@ -8,17 +8,25 @@ from lbstudy.store.database import RunStore
 from lbstudy.store.errors import StoreError
 from lbstudy.store.otlp import Decoded
 
-_LINGER: Final = 0.5  # s, for which a batch waits for company: a transaction costs 15 ms, however small
-_ENOUGH: Final = 5_000  # rows, at which a batch is written at once
+_LINGER: Final = 0.5  # s for which a batch waits for more: a transaction costs 15 ms, however small
+_ENOUGH: Final = 5_000  # rows after which a batch is written at once
+_FULL: Final = 512
+"""Spans of an exporter's full batch. An exporter with more spans sends the next batch only after this one is
+answered.
+
+If a full batch had to wait for others, a program could send only about 1,000 spans/s; a faster one would lose
+the rest.
+"""
 
 
 class BatchWriter:
-    """Writes decoded requests to a store from a thread of its own, until ``close``."""
+    """Writes decoded requests to a store in its own thread, until ``close``."""
 
     def __init__(self, store: RunStore) -> None:
         self._store = store
         self._waiting: list[tuple[Decoded, Future[None]]] = []
         self._rows = 0
+        self._is_urgent = False
         self._closed = False
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="lbstudy-store", daemon=True)
@@ -33,6 +41,7 @@ class BatchWriter:
                 return done
             self._waiting.append((decoded, done))
             self._rows += len(decoded.spans) + len(decoded.metrics)
+            self._is_urgent |= len(decoded.spans) >= _FULL or self._rows >= _ENOUGH
             self._changed.notify_all()
         return done
 
@@ -48,11 +57,11 @@ class BatchWriter:
             self._write(batch)
 
     def _next(self) -> list[tuple[Decoded, Future[None]]]:
-        """The next batch; empty when the writer is closed and nothing is left."""
+        """Return the next batch; empty if the writer is closed and nothing is left."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._closed)
-            self._changed.wait_for(lambda: self._closed or self._rows >= _ENOUGH, timeout=_LINGER)
-            batch, self._waiting, self._rows = self._waiting, [], 0
+            self._changed.wait_for(lambda: self._closed or self._is_urgent, timeout=_LINGER)
+            batch, self._waiting, self._rows, self._is_urgent = self._waiting, [], 0, False
         return batch
 
     def _write(self, batch: list[tuple[Decoded, Future[None]]]) -> None:
@@ -62,7 +71,7 @@ class BatchWriter:
                 [row for decoded, _ in batch for row in decoded.spans],
                 [row for decoded, _ in batch for row in decoded.metrics],
             )
-        except Exception as error:  # whatever it is, those who wait must hear of it
+        except Exception as error:  # whatever it is, those who wait must be told
             for _, done in batch:
                 done.set_exception(error)
         else:

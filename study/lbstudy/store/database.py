@@ -1,4 +1,4 @@
-"""The file of a run: a DuckDB database that opens with plain SQL."""
+"""The file of a run: a DuckDB database that can be read with plain SQL."""
 
 import contextlib
 import json
@@ -9,34 +9,38 @@ from typing import Any, Final, Self
 
 import duckdb
 
-from lbstudy.observation.records import ClientTally, ServerTally
+from lbstudy.observation.tallies import ClientTally, ServerTally, flat
 from lbstudy.platform.interface import Change
 from lbstudy.store.errors import StoreError
 from lbstudy.store.jsontext import dumps
 from lbstudy.store.rows import (
+    BusyRow,
     ChangeRow,
-    ClientTallyRow,
+    ConnectionRow,
+    DecisionRow,
     LookupRow,
     MetricRow,
     ResourceRow,
-    ServerTallyRow,
     SpanRow,
 )
 from lbstudy.store.schema import (
     CLIENT_TALLIES,
+    CONNECTIONS,
+    DECISIONS,
     DNS_LOOKUPS,
     METRIC_POINTS,
     POD_CHANGES,
     RESOURCES,
     SCHEMA_VERSION,
+    SERVER_BUSY,
     SERVER_TALLIES,
     SPANS,
     TABLES,
     VIEWS,
-    Table,
+    StoreTable,
 )
 
-# No extension is ever fetched from the network. While a run is on, the store leaves the cores to the run.
+# Extensions are never downloaded. During a run, the store leaves the cores to the run.
 _CONFIG: Final = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
 _WRITER: Final = {**_CONFIG, "threads": "1"}
 _READER: Final = {**_CONFIG, "threads": "2", "memory_limit": "512MB"}
@@ -47,33 +51,24 @@ Parameters = Mapping[str, object]
 class RunStore:
     """One run's file. Methods may be called from any thread; each write is one transaction.
 
-    Every method raises ``StoreError`` when the file cannot be read or written.
-
-    Args:
-        on_changes: called with what ``add_changes`` has stored, for a live view; must be quick.
+    Every method raises ``StoreError`` if the file cannot be read or written.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        connection: duckdb.DuckDBPyConnection,
-        on_changes: Callable[[Sequence[Change]], None] | None = None,
-    ) -> None:
+    def __init__(self, path: Path, connection: duckdb.DuckDBPyConnection) -> None:
         self.path = path
         self._connection = connection
         self._lock = threading.Lock()
-        self._on_changes = on_changes
 
     @classmethod
-    def create(cls, path: Path, on_changes: Callable[[Sequence[Change]], None] | None = None) -> Self:
-        """Make a new, empty file. Raises StoreError when there is one already, or it cannot be written."""
+    def create(cls, path: Path) -> Self:
+        """Make a new, empty file. Raises StoreError if there is one already, or it cannot be written."""
         if path.exists():
             raise StoreError(f"{path}: cannot be created: there is a file of that name already")
         try:
             connection = duckdb.connect(path, config=dict(_WRITER))
         except duckdb.Error as error:
             raise StoreError.of(path, "cannot be created", error) from error
-        store = cls(path, connection, on_changes)
+        store = cls(path, connection)
         try:
             store.put_meta("schema_version", SCHEMA_VERSION, first=True)
         except StoreError:
@@ -84,22 +79,26 @@ class RunStore:
 
     @classmethod
     def open(cls, path: Path, *, read_only: bool = True) -> Self:
-        """Open a run's file. Raises StoreError for no file, no store, or one of another version."""
+        """Open a run's file. Raises StoreError if there is none, it is no store, or of another version."""
         if not path.exists():
             raise StoreError(f"{path}: there is no such file; a run's store was expected")
         try:
             connection = duckdb.connect(path, read_only=read_only, config=dict(_READER))
         except duckdb.Error as error:
             raise StoreError.of(path, "cannot be opened as a run's store", error) from error
-        found = _version(connection)
-        if found != SCHEMA_VERSION:
+        found_version = _version(connection)
+        if found_version != SCHEMA_VERSION:
             connection.close()
-            what = "no run's store" if found is None else f"a run's store of schema version {found}"
+            what = (
+                "no run's store"
+                if found_version is None
+                else f"a run's store of schema version {found_version}"
+            )
             raise StoreError(f"{path}: is {what}; schema version {SCHEMA_VERSION} was expected")
         return cls(path, connection)
 
     def put_meta(self, key: str, value: object, *, first: bool = False) -> None:
-        """Keep a value that JSON can hold under a key, in place of an earlier one."""
+        """Store a JSON value under a key; it replaces an earlier one unless ``first``."""
 
         def write(connection: duckdb.DuckDBPyConnection) -> None:
             if first:
@@ -112,62 +111,75 @@ class RunStore:
         self._write(write)
 
     def meta(self, key: str) -> Any:  # noqa: ANN401 - whatever JSON holds
-        """The value kept under a key; None when there is none."""
+        """Return the value stored under a key; None if there is none."""
         rows = self.query("SELECT value FROM meta WHERE key = $key", {"key": key})
         return json.loads(rows[0][0]) if rows else None
 
-    def add_resources(self, rows: Sequence[ResourceRow]) -> None:
-        """Add senders of telemetry, before the first span or point that refers to them."""
-        self._insert((RESOURCES, rows))
-
-    def add_spans(self, rows: Sequence[SpanRow]) -> None:
-        """Add spans."""
-        self._insert((SPANS, rows))
-
-    def add_metrics(self, rows: Sequence[MetricRow]) -> None:
-        """Add points of metrics."""
-        self._insert((METRIC_POINTS, rows))
-
     def add_telemetry(
-        self, resources: Sequence[ResourceRow], spans: Sequence[SpanRow], metrics: Sequence[MetricRow]
+        self,
+        resources: Sequence[ResourceRow] = (),
+        spans: Sequence[SpanRow] = (),
+        metrics: Sequence[MetricRow] = (),
     ) -> None:
-        """Add all three in one transaction: all of it is stored, or nothing."""
+        """Add spans, points of metrics, and their resources, in one transaction: everything or nothing."""
         self._insert((RESOURCES, resources), (SPANS, spans), (METRIC_POINTS, metrics))
 
     def add_changes(self, changes: Sequence[Change]) -> None:
         """Add what the platform saw."""
         self._insert((POD_CHANGES, [ChangeRow.of(change) for change in changes]))
-        if self._on_changes is not None:
-            self._on_changes(changes)
 
     def add_client_tallies(self, setting: str, tallies: Iterable[ClientTally]) -> None:
         """Add what client programs counted."""
-        self._insert((CLIENT_TALLIES, [ClientTallyRow.of(setting, tally) for tally in tallies]))
+        self._insert((CLIENT_TALLIES, [(setting, *flat(tally).values()) for tally in tallies]))
 
     def add_server_tallies(self, setting: str, tallies: Iterable[ServerTally]) -> None:
         """Add what server programs counted."""
-        self._insert((SERVER_TALLIES, [ServerTallyRow.of(setting, tally) for tally in tallies]))
+        self._insert((SERVER_TALLIES, [(setting, *flat(tally).values()) for tally in tallies]))
 
     def add_lookups(self, lookups: Iterable[LookupRow]) -> None:
-        """Add the DNS server's log (``LookupRow.from_log`` makes rows of its lines)."""
+        """Add the DNS server's log (``LookupRow.from_log`` makes rows from its lines)."""
         self._insert((DNS_LOOKUPS, list(lookups)))
 
+    def add_connections(self, connections: Iterable[ConnectionRow]) -> None:
+        """Add what the kernel showed of the clients' connections."""
+        self._insert((CONNECTIONS, list(connections)))
+
+    def add_load(self, busy: Iterable[BusyRow], decisions: Iterable[DecisionRow]) -> None:
+        """Add how busy the servers were, and the autoscaler's decisions."""
+        self._insert((SERVER_BUSY, list(busy)), (DECISIONS, list(decisions)))
+
+    def has(self, table: str, column: str) -> bool:
+        """Return whether the file has a column: files of earlier versions lack some."""
+        return bool(
+            self.query(
+                "SELECT 1 FROM duckdb_columns() WHERE table_name = $table AND column_name = $column",
+                {"table": table, "column": column},
+            )
+        )
+
     def query(self, sql: str, parameters: Parameters | None = None) -> list[tuple[Any, ...]]:
-        """The rows that a statement gives; ``$name`` in it stands for ``parameters["name"]``."""
+        """Return the rows of a statement; ``$name`` in it stands for ``parameters["name"]``."""
         with self._lock, self._errors("cannot be read"):
             return self._connection.execute(sql, dict(parameters or {})).fetchall()
 
+    def records(self, sql: str, parameters: Parameters | None = None) -> list[dict[str, Any]]:
+        """Return the rows of a statement, each as column → value."""
+        with self._lock, self._errors("cannot be read"):
+            cursor = self._connection.execute(sql, dict(parameters or {}))
+            names = [column[0] for column in cursor.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
     def columns(self, sql: str, parameters: Parameters | None = None) -> dict[str, Any]:
-        """The result of a statement as numpy arrays, by column; masked where there are NULLs."""
+        """Return the result of a statement as numpy arrays, by column; masked where there are NULLs."""
         with self._lock, self._errors("cannot be read"):
             return self._connection.execute(sql, dict(parameters or {})).fetchnumpy()
 
     def close(self) -> None:
-        """Write everything to the one file and close it. May be called twice."""
+        """Write everything to the file and close it. May be called twice."""
         with self._lock, self._errors("cannot be closed"):
             self._connection.close()
 
-    def _insert(self, *parts: tuple[Table, Sequence[tuple[Any, ...]]]) -> None:
+    def _insert(self, *parts: tuple[StoreTable, Sequence[tuple[Any, ...]]]) -> None:
         filled = [(table, rows) for table, rows in parts if rows]
         if not filled:
             return
@@ -186,7 +198,7 @@ class RunStore:
                 write(self._connection)
                 self._connection.execute("COMMIT")
             except BaseException:
-                # The rollback itself fails when DuckDB has given the file up; the first error tells why.
+                # If DuckDB has given up the file, the rollback fails, too; the first error gives the reason.
                 with contextlib.suppress(duckdb.Error):
                     self._connection.execute("ROLLBACK")
                 raise
@@ -199,10 +211,11 @@ class RunStore:
             raise StoreError.of(self.path, doing, error) from error
 
 
-def insert_statement(table: Table) -> str:
-    """The statement that inserts rows handed over as one JSON text, column by column.
+def insert_statement(table: StoreTable) -> str:
+    """Return a statement that inserts rows from one JSON text, column by column.
 
-    DuckDB takes a batch of 500 rows in 10 ms this way; as parameters, or as numpy objects, in some 1 s.
+    DuckDB inserts a batch of 500 rows in 10 ms this way; as parameters, or as numpy objects, it takes about 1
+    s.
     """
     shape = {
         name: [[kind.removesuffix("[]")] if kind.endswith("[]") else kind.replace("JSON", "VARCHAR")]
@@ -215,12 +228,12 @@ def insert_statement(table: Table) -> str:
     )
 
 
-def _columns_text(table: Table, rows: Sequence[tuple[Any, ...]]) -> str:
+def _columns_text(table: StoreTable, rows: Sequence[tuple[Any, ...]]) -> str:
     return dumps(dict(zip(table.columns, zip(*rows, strict=True), strict=True)))
 
 
 def _version(connection: duckdb.DuckDBPyConnection) -> object:
-    """The schema version that a file says it has; None when it is no run's store."""
+    """Return the schema version of a file; None if it is not a run's store."""
     try:
         row = connection.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchone()
     except duckdb.Error:

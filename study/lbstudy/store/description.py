@@ -1,15 +1,16 @@
-"""What a store says of its run: written when the run begins, so that an interrupted run has it too."""
+"""The store's description of its run, written when the run begins, so that an interrupted run has it too."""
 
 from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from lbstudy.result.model import Provenance
+from lbstudy.result.model import NotApplied, Provenance
+from lbstudy.result.source import Expected
 from lbstudy.store.database import RunStore
 from lbstudy.store.errors import StoreError
 
 _KEY: Final = "run"
-_ZERO: Final = "time_zero_unix_nano"  # a key of its own: the views read it
+_ZERO: Final = "time_zero_unix_nano"  # a key of its own, because the views read it
 
 
 class _Part(BaseModel):
@@ -22,40 +23,55 @@ class DescribedSetting(_Part):
     name: str = Field(description="the resource attribute lbstudy.setting of its pods")
     description: str = ""
     deployment: str = Field(description="of its servers: their Service has the same name")
+    instrumented: bool | None = Field(
+        default=None,
+        description="whether the run put our instrumentor into the client, so that what it does not tell is "
+        "missing; None: of an earlier run, by what is there",
+    )
+    servers_instrumented: bool | None = Field(
+        default=None,
+        description="the same of the servers, which are to print their counts then; None: of an earlier run,"
+        " as the client",
+    )
     options: dict[str, dict[str, int | float | str | bool]] = Field(default_factory=dict)
+    not_applied: list[NotApplied] = Field(default_factory=list)
+    incidents: list[str] = Field(default_factory=list)
 
 
-class DescribedExpectation(_Part):
-    """See observation.source.Expected."""
+class DescribedAutoscaler(_Part):
+    """The targets of an autoscaler's servers. See observation.records.ScalingAims."""
 
-    setting: str
-    measure: str
-    at_least: float | None = None
-    at_most: float | None = None
+    target: float
+    tolerance: float
+    latency_target: float
+    load_falls: float | None = None
 
 
 class RunDescription(_Part):
-    """What cannot be told from the telemetry."""
+    """What the telemetry does not show."""
 
     time_zero_unix_nano: int = Field(description="the instant at which the load starts")
     provenance: Provenance
     settings: list[DescribedSetting]
-    expectations: list[DescribedExpectation] = Field(default_factory=list)
+    expectations: list[Expected] = Field(default_factory=list)
+    fault_kinds: dict[str, str] = Field(default_factory=dict, description="a fault's label → its kind")
+    autoscaler: DescribedAutoscaler | None = Field(default=None, description="None where there was none")
+    lookups_known: bool = Field(default=True, description="whether the DNS server's own log is in the store")
 
 
 def write_description(store: RunStore, description: RunDescription) -> None:
-    """Keep the description in the store, in place of an earlier one. Raises StoreError."""
+    """Write the description to the store; it replaces an earlier one. Raises StoreError."""
     store.put_meta(_ZERO, description.time_zero_unix_nano)
     store.put_meta(_KEY, description.model_dump(mode="json"))
 
 
 def read_description(store: RunStore) -> RunDescription:
-    """The store's description. Raises StoreError when the run never wrote one."""
-    found = store.meta(_KEY)
-    if found is None:
-        raise StoreError(f"{store.path}: the run ended before it had begun; there is nothing to report")
+    """Return the store's description. Raises StoreError if the run never wrote one."""
+    content = store.meta(_KEY)
+    if content is None:
+        raise StoreError(f"{store.path}: the run ended before its load began, so there is nothing to report")
     try:
-        return RunDescription.model_validate(found)
+        return RunDescription.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])

@@ -1,4 +1,4 @@
-"""What can go wrong with a run's store."""
+"""The errors of a run's store."""
 
 from pathlib import Path
 
@@ -6,13 +6,13 @@ import duckdb
 
 
 class StoreError(Exception):
-    """The store could not be made, opened, written or read; the message is one line for the user."""
+    """The store cannot be made, opened, written or read. The message is one line for the user."""
 
     @classmethod
     def of(cls, path: Path, doing: str, error: duckdb.Error | OSError) -> "StoreError":
-        """The error that ``doing`` ("cannot be written") met in the file at ``path``, as one line."""
+        """Return the error that ended ``doing`` ("cannot be written") at ``path``, as one line."""
         lines = str(error).strip().splitlines()
         reason = lines[0] if lines else type(error).__name__
-        # DuckDB names its error class first, "IO Error: …": the reader is served by what follows.
+        # DuckDB writes its error class first, "IO Error: …": what follows it is useful to the reader.
         reason = reason.split(" Error: ", 1)[-1]
         return cls(f"{path}: {doing}: {reason}")

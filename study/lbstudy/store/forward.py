@@ -1,8 +1,8 @@
-"""Sends on to a Collector what the receiver has stored, unchanged, and without making anyone wait.
+"""Sends what the receiver has stored on to a Collector, unchanged, without making anyone wait.
 
-For each signal a bounded queue and a thread of its own: the order of a series' points is kept, and metrics
-need not wait for spans. What comes while the Collector is away waits in memory, and is sent when it is back.
-OTLP delivers at least once: a request whose answer got lost is sent again.
+Each signal has a bounded queue and a thread: so the points of a series keep their order, and metrics need not
+wait for spans. While the Collector does not answer, requests wait in memory, and are sent when it is back.
+OTLP delivers at least once: a request whose answer was lost is sent again.
 """
 
 import threading
@@ -15,6 +15,7 @@ import grpc
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from lbstudy.direct import NO_PROXY
 from lbstudy.store.forward_backlog import UNAVAILABLE, Backlog, Batch, SentCount
 from lbstudy.store.forward_signal import (
     METRICS,
@@ -28,15 +29,17 @@ from lbstudy.store.forward_signal import (
 )
 
 CLOSE_WITHIN: Final = 3.0
-"""s, for which ``close`` goes on trying to send what waits: with all else, a shutdown takes 5 s at most."""
-_LIMIT: Final = 128 * 1024 * 1024  # bytes a signal: some 4 minutes of 1000 spans/s without a Collector
-_BATCH: Final = 2 * 1024 * 1024  # bytes a request: half of what gRPC takes unless told otherwise
-_TIMEOUT: Final = 10.0  # s for a request; a Collector that hangs is tried again
-_FIRST_PAUSE: Final = 0.1  # s before the second try, each later one waits twice as long
+"""s for which ``close`` still tries to send what waits: with everything else, a shutdown takes at most 5 s.
+"""
+_LIMIT: Final = 128 * 1024 * 1024  # bytes a signal: about 4 minutes of 1000 spans/s without a Collector
+_BATCH: Final = 2 * 1024 * 1024  # bytes a request: half of gRPC's default limit
+_TIMEOUT: Final = 10.0  # s for a request, after which it is tried again
+_FIRST_PAUSE: Final = 0.1  # s before the second try; each later one waits twice as long
 _LONGEST_PAUSE: Final = 1.0
-_CANCELLING: Final = 0.3  # s, for a thread to notice that its request was cancelled
-_LAST: Final = 0.5  # s, for a request of one span
+_CANCELLING: Final = 0.3  # s for a thread to notice that its request was cancelled
+_LAST: Final = 0.5  # s for a request of one span
 _OPTIONS: Final = (
+    NO_PROXY,
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.max_reconnect_backoff_ms", 1000),
@@ -45,19 +48,19 @@ _OPTIONS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class ForwardedCounts:
-    """What became of all that was offered to a forwarder."""
+    """What became of everything that was offered to a forwarder."""
 
     spans: SentCount
     points: SentCount
 
 
 class Forwarder:
-    """A receiver's ``forward`` hook. Call ``close`` when it is not needed any more.
+    """A receiver's ``forward`` hook. Call ``close`` at the end.
 
     Args:
-        endpoint: of an OTLP/gRPC receiver: "http://127.0.0.1:4317", or "https://…" for TLS with the
-            system's certificates. Nobody need listen there yet.
-        limit: bytes of each signal that may wait; what comes beyond it is lost, and counted.
+        endpoint: an OTLP/gRPC receiver: "http://127.0.0.1:4317", or "https://…" for TLS with the system's
+            certificates. It need not be listening yet.
+        limit: bytes of each signal that may wait; what exceeds it is lost, and counted.
     """
 
     def __init__(self, endpoint: str, *, limit: int = _LIMIT) -> None:
@@ -73,13 +76,13 @@ class Forwarder:
             self._metrics.backlog.offer(request.SerializeToString(), points_of(request))
 
     def counts(self) -> ForwardedCounts:
-        """What became of it so far; what waits is neither sent nor lost yet."""
+        """Return what became of it so far; what waits is neither sent nor lost yet."""
         return ForwardedCounts(self._traces.backlog.counts(), self._metrics.backlog.counts())
 
     def close(self, within: float = CLOSE_WITHIN) -> ForwardedCounts:
-        """Send what waits, for so many seconds at most, count the rest as lost, and end. May be called twice.
+        """Send what waits, for at most so many seconds, count the rest as lost, and end. May be called twice.
 
-        Returns: what became of everything: sent and lost together are what was offered.
+        Returns: what became of everything: sent plus lost is what was offered.
         """
         lanes = (self._traces, self._metrics)
         ends_at = time.monotonic() + within
@@ -87,7 +90,7 @@ class Forwarder:
             lane.backlog.close(within)
         for lane in lanes:
             lane.join(ends_at - time.monotonic())
-        self._channel.close()  # cancels what is under way
+        self._channel.close()  # cancels requests under way
         for lane in lanes:
             lane.join(_CANCELLING)
             lane.backlog.abandon()
@@ -95,7 +98,7 @@ class Forwarder:
 
 
 def send_last(endpoint: str, request: ExportTraceServiceRequest) -> bool:
-    """Send one more request, after a forwarder's end; returns whether it was taken. It is in no count."""
+    """Send one more request after a forwarder's end; returns whether it was accepted. It is not counted."""
     with _open_channel(endpoint) as channel:
         export: Callable[..., bytes] = channel.unary_unary(TRACES.method)
         try:
@@ -106,7 +109,7 @@ def send_last(endpoint: str, request: ExportTraceServiceRequest) -> bool:
 
 
 def _open_channel(endpoint: str) -> grpc.Channel:
-    """A channel to an OTLP/gRPC endpoint, with TLS if it begins with "https://"."""
+    """Return a channel to an OTLP/gRPC endpoint, with TLS if it begins with "https://"."""
     if endpoint.startswith("https://"):
         return grpc.secure_channel(
             endpoint.removeprefix("https://"), grpc.ssl_channel_credentials(), options=_OPTIONS
@@ -115,12 +118,12 @@ def _open_channel(endpoint: str) -> grpc.Channel:
 
 
 class _Lane:
-    """One signal's queue and the thread that empties it."""
+    """One signal's queue, and the thread that empties it."""
 
     def __init__(self, signal: Signal, channel: grpc.Channel, backlog: Backlog) -> None:
         self.backlog = backlog
         self._signal = signal
-        # No serializers: bytes go in and out.
+        # No serialisers: bytes are passed through.
         self._export: Callable[..., bytes] = channel.unary_unary(signal.method)
         self._thread = threading.Thread(target=self._run, name=f"lbstudy-forward-{signal.name}", daemon=True)
         self._thread.start()
@@ -133,7 +136,7 @@ class _Lane:
             self.backlog.done(batch, self._send(batch))
 
     def _send(self, batch: Batch) -> dict[str, int]:
-        """Send until it is taken, refused, or the time to end has come; returns what was lost."""
+        """Send until it is accepted, refused, or time is up; returns what was lost."""
         pause = _FIRST_PAUSE
         while (left := self.backlog.left()) > 0:
             try:
@@ -142,7 +145,7 @@ class _Lane:
                 code = error.code() if isinstance(error, grpc.Call) else grpc.StatusCode.UNKNOWN
                 if not is_worth_a_retry(code):
                     return {refused(code): batch.items}
-            except ValueError:  # the channel was closed meanwhile: the end has come
+            except ValueError:  # the channel was closed meanwhile: time is up
                 break
             else:
                 return {PARTLY: min(rejected, batch.items)} if rejected > 0 else {}

@@ -1,4 +1,4 @@
-"""What waits to be sent on, and the counts of what became of it. No I/O; for use from many threads."""
+"""The queue of what waits to be sent on, and counts of what became of it. No I/O; thread-safe."""
 
 import threading
 import time
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 QUEUE_FULL: Final = "queue full"
-"""Cause of a loss: there was no room for it when it came."""
+"""Cause of a loss: there was no room in the queue."""
 UNAVAILABLE: Final = "unavailable at the end"
 """Cause of a loss: not sent when the run ended."""
 
@@ -17,8 +17,8 @@ UNAVAILABLE: Final = "unavailable at the end"
 class Batch:
     """Requests that are sent as one.
 
-    An OTLP request is one repeated field, so that the bytes of several, one after the other, are the request
-    with the parts of all of them.
+    An OTLP request is one repeated field, so the concatenated bytes of several requests are a request with
+    all of their parts.
     """
 
     payload: bytes
@@ -38,7 +38,7 @@ class Backlog:
 
     Args:
         limit: bytes that may wait; an offer beyond it is refused, and counted as lost.
-        batch: bytes that ``take`` puts together, unless one request alone has more.
+        batch: bytes that ``take`` combines, unless a single request has more.
     """
 
     def __init__(self, limit: int, batch: int) -> None:
@@ -64,9 +64,9 @@ class Backlog:
                 self._changed.notify_all()
 
     def take(self) -> Batch | None:
-        """Wait for requests, and take as many as make a batch; None when it is closed and nothing is left.
+        """Wait for requests, and take as many as make a batch; None if it is closed and nothing is left.
 
-        Who takes a batch tells its end by ``done``.
+        Call ``done`` when the batch has been sent.
         """
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._ends_at is not None)
@@ -80,31 +80,31 @@ class Backlog:
             return Batch(b"".join(parts), items) if parts else None
 
     def done(self, batch: Batch, lost: Mapping[str, int] | None = None) -> None:
-        """A batch that was taken has been sent, except for what was ``lost``: cause → items."""
+        """Note that a batch has been sent, except for what was ``lost``: cause → items."""
         with self._changed:
             self._bytes -= len(batch.payload)
             self._lost.update(lost or {})
             self._sent += batch.items - sum((lost or {}).values())
 
     def pause(self, seconds: float) -> bool:
-        """Wait so long, or until the time to end has come; returns whether it has not."""
+        """Wait so long, or until time is up; returns whether there is time left."""
         with self._changed:
             closed_before = self._ends_at is not None
-            # Being closed ends a pause: there is little time left to try again.
+            # Closing ends a pause, as there is little time left to try again.
             self._changed.wait_for(
                 lambda: not closed_before and self._ends_at is not None, timeout=min(seconds, self._left())
             )
             return self._left() > 0
 
     def close(self, within: float) -> None:
-        """Take no more, and end within so many seconds."""
+        """Accept no more, and end within so many seconds."""
         with self._changed:
             if self._ends_at is None:
                 self._ends_at = time.monotonic() + within
             self._changed.notify_all()
 
     def left(self) -> float:
-        """Seconds until the end; infinite before ``close``, and never negative."""
+        """Return the seconds until the end; infinite before ``close``, and never negative."""
         with self._changed:
             return self._left()
 
@@ -117,7 +117,7 @@ class Backlog:
             self._waiting.clear()
 
     def counts(self) -> SentCount:
-        """What became of it so far."""
+        """Return what became of it so far."""
         with self._changed:
             return SentCount(self._sent, dict(self._lost))
 

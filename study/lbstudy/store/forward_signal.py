@@ -1,4 +1,4 @@
-"""The two OTLP services as the forwarder needs them: method, items, and what an answer means. Pure."""
+"""The two OTLP services for the forwarder: method, items, and the meaning of an answer. No I/O."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,8 +15,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 
-# The OTLP specification's; RESOURCE_EXHAUSTED only with a hint of when to try again, which gRPC gives as
-# the trailer "google.rpc.retryinfo-bin", and the Collector not at all: without it the request is too large.
+# From the OTLP specification. RESOURCE_EXHAUSTED is retried only with a hint of when to try again, which gRPC
+# sends in the trailer "google.rpc.retryinfo-bin", and the Collector never sends: without it, the request is
+# too large.
 _RETRYABLE: Final = frozenset(
     {
         grpc.StatusCode.CANCELLED,
@@ -34,17 +35,17 @@ class Signal:
     """Traces, or metrics."""
 
     name: str
-    method: str  # the full name of the RPC
-    rejected: Callable[[bytes], int]  # a response → the items of it that were not taken
+    method: str  # the RPC's full name
+    rejected: Callable[[bytes], int]  # a response → the number of items that were refused
 
 
 def spans_of(request: ExportTraceServiceRequest) -> int:
-    """The spans in a request."""
+    """Return the number of spans in a request."""
     return sum(len(scoped.spans) for group in request.resource_spans for scoped in group.scope_spans)
 
 
 def points_of(request: ExportMetricsServiceRequest) -> int:
-    """The points of metrics in a request."""
+    """Return the number of metric points in a request."""
     return sum(
         _points(metric)
         for group in request.resource_metrics
@@ -54,17 +55,17 @@ def points_of(request: ExportMetricsServiceRequest) -> int:
 
 
 def is_worth_a_retry(code: grpc.StatusCode) -> bool:
-    """Whether the same request may succeed later (OTLP specification, "OTLP/gRPC response", "Failures")."""
+    """Return whether the same request may succeed later (OTLP specification, "Failures")."""
     return code in _RETRYABLE
 
 
 def refused(code: grpc.StatusCode) -> str:
-    """The cause of a loss: the Collector does not want it."""
+    """Return the cause of a loss: the Collector refused it."""
     return f"refused: {code.name}"
 
 
 PARTLY: Final = "refused: partial success"
-"""Cause of a loss: the Collector took the request, but not all that was in it."""
+"""Cause of a loss: the Collector accepted the request, but not all of it."""
 
 TRACES: Final = Signal(
     "spans",

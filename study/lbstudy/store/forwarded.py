@@ -1,4 +1,4 @@
-"""What the store says of the way to a Collector: what was sent there, and what was lost, by cause."""
+"""What was sent to a Collector, and what was lost, by cause, as the store has it."""
 
 from typing import Final
 
@@ -32,20 +32,20 @@ class _Kept(BaseModel):
 
 
 def write_forwarded(store: RunStore, endpoint: str, counts: ForwardedCounts) -> None:
-    """Keep the forwarder's counts. Raises StoreError."""
+    """Store the forwarder's counts. Raises StoreError."""
     kept = _Kept(endpoint=endpoint, spans=_Sent.of(counts.spans), metric_points=_Sent.of(counts.points))
     store.put_meta(_KEY, kept.model_dump(mode="json"))
 
 
 def read_forwarded(store: RunStore) -> Forwarded | None:
-    """The forwarder's counts beside the store's own; None when nothing was to be forwarded.
+    """Return the forwarder's counts beside the store's own; None if nothing was to be sent on.
 
     Raises StoreError.
     """
-    found = store.meta(_KEY)
-    if found is None:
+    content = store.meta(_KEY)
+    if content is None:
         return None
-    kept = _Kept.model_validate(found)
+    kept = _Kept.model_validate(content)
     return Forwarded(
         spans=ForwardedCount(_count(store, "spans"), kept.spans.sent, kept.spans.lost),
         points=ForwardedCount(

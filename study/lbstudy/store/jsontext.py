@@ -1,4 +1,4 @@
-"""JSON as the store writes it: compact, and valid everywhere (no NaN, no infinity)."""
+"""Compact JSON that is valid everywhere (no NaN, no infinity)."""
 
 import json
 import math
@@ -7,10 +7,10 @@ _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False, ensure_ascii=
 
 
 def dumps(value: object) -> str:
-    """JSON text of a value made of plain types; raises ValueError for NaN and infinities."""
+    """Return the JSON text of a value made of plain types; raises ValueError for NaN and infinities."""
     return _encode(value)
 
 
 def finite(value: float) -> float | None:
-    """The number, or None where JSON and SQL could not hold it as a measured one."""
+    """Return the number; None if JSON cannot represent it."""
     return value if math.isfinite(value) else None

@@ -1,4 +1,4 @@
-"""What has just arrived, in a few numbers: the input of a live view."""
+"""What has just arrived, as a few numbers for a live view."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from lbstudy.store.rows import SpanRow
 
 @dataclass(slots=True)
 class Arrivals:
-    """The client RPC spans and resolver updates that one export brought for one setting."""
+    """The client RPC spans and resolver updates of one setting in one export."""
 
     setting: str
     answered: Counter[str] = field(default_factory=Counter)  # server pod → RPCs that ended OK
@@ -20,19 +20,19 @@ class Arrivals:
 
 
 def arrivals(spans: Iterable[SpanRow]) -> list[Arrivals]:
-    """What these spans say, one record a setting."""
-    found: dict[str, Arrivals] = {}
+    """Return what these spans contain, one record a setting."""
+    by_setting: dict[str, Arrivals] = {}
     for span in spans:
         if span.setting is None:
             continue
         is_rpc = span.kind == "client" and span.rpc_method is not None
         if not is_rpc and span.name != SPAN_RESOLVER_UPDATE:
             continue
-        record = found.setdefault(span.setting, Arrivals(span.setting))
+        record = by_setting.setdefault(span.setting, Arrivals(span.setting))
         if not is_rpc:
             record.updates.append(span)
         elif span.grpc_code == 0:
             record.answered[span.server_pod or ""] += 1
         else:
             record.failed += 1
-    return list(found.values())
+    return list(by_setting.values())

@@ -1,6 +1,6 @@
-"""OTLP requests as rows of the store. Nothing is stored here, and no request is waited for.
+"""Turns OTLP requests into rows of the store. No I/O.
 
-What RPC spans are asked about is promoted to columns (``spans``); other attributes stay together as JSON.
+Attributes of RPC spans that are queried have columns (``spans``); the others are kept together as JSON.
 """
 
 from collections.abc import Iterable, Iterator
@@ -28,7 +28,7 @@ from lbstudy.store.spans import SeenSpan, span_row
 
 @dataclass(slots=True)
 class Decoded:
-    """One request's rows, and what of it the store has no place for."""
+    """One request's rows, and what the store cannot hold of it."""
 
     resources: list[ResourceRow] = field(default_factory=list)
     spans: list[SpanRow] = field(default_factory=list)
@@ -37,7 +37,7 @@ class Decoded:
 
 
 class Decoder:
-    """Turns requests into rows; remembers the resources that it has met. For use from many threads."""
+    """Turns requests into rows; remembers resources that it has seen. Thread-safe."""
 
     def __init__(self) -> None:
         self._resources = Resources()
@@ -195,10 +195,10 @@ def _histogram(
 
 
 def _exemplars(exemplars: Iterable[Exemplar]) -> str | None:
-    found = []
+    converted = []
     for exemplar in exemplars:
         which = exemplar.WhichOneof("value")
-        found.append(
+        converted.append(
             {
                 "time_unix_nano": exemplar.time_unix_nano,
                 "value": None if which is None else finite(float(getattr(exemplar, which))),
@@ -207,11 +207,11 @@ def _exemplars(exemplars: Iterable[Exemplar]) -> str | None:
                 "attributes": _attributes(exemplar.filtered_attributes),
             }
         )
-    return dumps(found) if found else None
+    return dumps(converted) if converted else None
 
 
 def _attributes(pairs: Iterable[KeyValue]) -> dict[str, Any]:
-    # Most values are text: asked for first, it costs half of what WhichOneof does.
+    # Most values are text: checking for that first costs half as much as WhichOneof.
     return {pair.key: pair.value.string_value or _value(pair.value) for pair in pairs}
 
 
@@ -219,15 +219,15 @@ def _value(value: AnyValue) -> Any:  # noqa: ANN401 - what JSON can hold
     which = value.WhichOneof("value")
     if which is None:
         return None
-    found = getattr(value, which)
+    content = getattr(value, which)
     match which:
         case "double_value":
-            return finite(found)
+            return finite(content)
         case "array_value":
-            return [_value(item) for item in found.values]
+            return [_value(item) for item in content.values]
         case "kvlist_value":
-            return _attributes(found.values)
+            return _attributes(content.values)
         case "bytes_value":
-            return found.hex()
+            return content.hex()
         case _:
-            return found
+            return content

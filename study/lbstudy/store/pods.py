@@ -1,4 +1,4 @@
-"""From a platform's changes to the commands given, the life of each server pod, and the faults. Pure."""
+"""Turns a platform's changes into commands, the life of each server pod, and faults. No I/O."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -22,20 +22,21 @@ class SeenChange:
 
 @dataclass(slots=True)
 class _Reader:
-    """Walks the changes in order of time.
+    """Processes the changes in order of time.
 
-    A command from N to M > N brings the first M − N pods that are created after it; one to M < N takes the
-    first N − M that are terminated after it; a replacement brings N and takes N. What exceeds these numbers
-    nobody commanded: a pod that takes the place of one that died, and the tear-down at the end.
+    A command from N to M > N adds the first M − N pods that are created after it; one to M < N removes the
+    first N − M pods that are terminated after it; a replacement adds N and removes N. Pods beyond these
+    numbers have no command: one that replaces a pod that died, and the tear-down at the end.
     """
 
     commands: list[ScaleCommand] = field(default_factory=list)
     lives: dict[str, dict[str, Any]] = field(default_factory=dict)  # pod → PodLife's fields
-    to_come: list[float] = field(default_factory=list)  # the commands that still bring a pod, oldest first
+    # the commands whose pods have not all been created, oldest first
+    to_come: list[float] = field(default_factory=list)
     to_go: list[float] = field(default_factory=list)
 
     def command(self, change: SeenChange) -> None:
-        """Take in what concerns the whole Deployment."""
+        """Process a command for the whole Deployment."""
         if change.kind == ChangeKind.SCALE:
             self.scale(change)
         elif change.kind == ChangeKind.REPLACE:
@@ -49,7 +50,7 @@ class _Reader:
         waiting.extend([change.at] * abs(servers - before))
 
     def replace(self, change: SeenChange) -> None:
-        """All servers go, as many come."""
+        """Note that all servers are replaced."""
         servers = self.commands[-1].servers if self.commands else 0
         self.commands.append(ScaleCommand(change.at, servers, change.detail))
         self.to_come.extend([change.at] * servers)
@@ -72,7 +73,7 @@ class _Reader:
         self.reached(pod, "terminating", change)
 
     def reached(self, pod: str, stage: str, change: SeenChange) -> None:
-        """The first time counts."""
+        """Note when a pod reached a stage; only the first time counts."""
         life = self.lives[pod]
         if stage not in life:
             life[stage] = change.at
@@ -80,12 +81,12 @@ class _Reader:
                 life["errors"][stage] = change.error
 
     def forget(self, pod: str, stage: str) -> None:
-        """As if the pod had not got there."""
+        """Forget that the pod reached a stage."""
         self.lives[pod].pop(stage, None)
         self.lives[pod]["errors"].pop(stage, None)
 
     def stage(self, pod: str, change: SeenChange) -> None:
-        """A pod enters a stage; one that it had entered before tells of an interruption."""
+        """Note that a pod enters a stage; if it had been there before, it was interrupted."""
         life, stage = self.lives[pod], _STAGES[change.kind]
         if stage in _ENDS_WITH:
             self.forget(pod, _ENDS_WITH[stage])
@@ -98,7 +99,7 @@ class _Reader:
 
 
 _ENDS_WITH: Mapping[str, str] = {"listed": "withdrawn", "published": "unpublished"}
-"""What a pod enters → how it leaves it; only the last time counts for the latter."""
+"""A stage → the stage that ends it; for the latter, only the last time counts."""
 _STAGES: Mapping[str, str] = {
     ChangeKind.SCHEDULED: "scheduled",
     ChangeKind.STARTED: "started",
@@ -112,10 +113,10 @@ _STAGES: Mapping[str, str] = {
 
 
 def read_changes(changes: Iterable[SeenChange]) -> tuple[tuple[ScaleCommand, ...], tuple[PodLife, ...]]:
-    """The scale commands, and the pods' lives in order of creation.
+    """Return the scale commands, and the pods' lives in order of creation.
 
-    The first command is the initial number of servers: where the platform did not tell of one, it is what
-    was created before the first command that it told of.
+    The first command is the initial number of servers. If the platform reported none, it is the number of
+    pods created before the first reported command.
     """
     ordered = sorted(changes, key=lambda change: change.at)
     reader = _Reader()
@@ -142,21 +143,28 @@ def read_changes(changes: Iterable[SeenChange]) -> tuple[tuple[ScaleCommand, ...
     return tuple(reader.commands), tuple(PodLife(**life) for life in lives)
 
 
-def read_faults(changes: Iterable[SeenChange]) -> tuple[FaultPeriod, ...]:
-    """The faults, in the order in which they began; one that was not told to end has no end."""
-    found: list[FaultPeriod] = []
+def read_faults(changes: Iterable[SeenChange], kinds: Mapping[str, str]) -> tuple[FaultPeriod, ...]:
+    """Return the faults in the order in which they began; one without a reported end has none.
+
+    Args:
+        changes: what the platform saw.
+        kinds: a fault's label → its kind.
+    """
+    periods: list[FaultPeriod] = []
     for change in sorted(changes, key=lambda change: change.at):
         if change.kind == ChangeKind.FAULT:
-            found.append(FaultPeriod(change.detail, change.pod, change.at))
+            periods.append(
+                FaultPeriod(change.detail, change.pod, change.at, kind=kinds.get(change.detail, ""))
+            )
         elif change.kind == ChangeKind.LIFTED:
-            for i, one in enumerate(found):
-                if (one.label, one.server, one.lifted) == (change.detail, change.pod, None):
-                    found[i] = replace(one, lifted=change.at)
-    return tuple(found)
+            for i, earlier in enumerate(periods):
+                if (earlier.label, earlier.server, earlier.lifted) == (change.detail, change.pod, None):
+                    periods[i] = replace(earlier, lifted=change.at)
+    return tuple(periods)
 
 
 def _initial(ordered: list[SeenChange]) -> SeenChange | None:
-    """A command in place of the one that the platform did not tell of; None when it told of it."""
+    """Return a command to replace the initial one if the platform did not report it; else None."""
     before = []
     for change in ordered:
         if change.kind == ChangeKind.SCALE:

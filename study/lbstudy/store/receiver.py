@@ -36,26 +36,26 @@ from lbstudy.store.otlp import Decoded, Decoder
 OnSpans = Callable[[Sequence[Arrivals]], None]
 Forward = Callable[[ExportTraceServiceRequest | ExportMetricsServiceRequest], None]
 
-_THREADS: Final = 128  # requests that wait for their batch at the same time; waiting costs nothing
-_GRACE: Final = 5.0  # s, for requests that are under way when the receiver stops
+_THREADS: Final = 128  # requests that wait for their batch at the same time; waiting is cheap
+_GRACE: Final = 5.0  # s for requests under way when the receiver stops
 _REMEMBERED: Final = 4096  # requests with spans; an exporter repeats one within seconds, if at all
 _OPTIONS: Final = (
-    ("grpc.so_reuseport", 0),  # a port in use is an error, not a share of someone else's telemetry
+    ("grpc.so_reuseport", 0),  # a port in use must be an error, not a share of another program's telemetry
     ("grpc.max_receive_message_length", 64 * 1024 * 1024),
 )
 
 
 class Receiver:
-    """Takes what OTLP exporters send, and answers each request once it is in the file, or cannot be.
+    """Receives what OTLP exporters send, and answers each request once it is stored, or cannot be.
 
     OTLP delivers at least once: an exporter that did not get the answer sends the same request again. Its
-    spans are stored once all the same.
+    spans are stored only once.
 
     Args:
-        store: where to.
+        store: the store.
         host, port: where to listen; port 0 is any free one.
-        on_spans: called with what each export brought, in a thread of the receiver; must be quick.
-        forward: the place of an OTLP forwarding to a Collector: called with each request that was stored.
+        on_spans: called with the content of each export, in a thread of the receiver; must be quick.
+        forward: called with each request that was stored, to send it on to a Collector.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Receiver:
         self._server: grpc.Server | None = None
 
     def start(self) -> str:
-        """Listen; returns the endpoint, "http://127.0.0.1:PORT". Raises StoreError when it cannot."""
+        """Listen; returns the endpoint, "http://127.0.0.1:PORT". Raises StoreError if it cannot."""
         server = grpc.server(
             ThreadPoolExecutor(_THREADS, thread_name_prefix="lbstudy-otlp"), options=_OPTIONS
         )
@@ -91,14 +91,16 @@ class Receiver:
         try:
             port = server.add_insecure_port(self._address)
         except RuntimeError as error:
-            raise StoreError(f"{self._address}: the OTLP receiver cannot listen there: in use?") from error
+            raise StoreError(
+                f"{self._address}: the OTLP receiver cannot listen there; is the port in use?"
+            ) from error
         self._writer = BatchWriter(self._store)
         server.start()
         self._server = server
         return f"http://{self._host}:{port}"
 
     def stop(self) -> None:
-        """Take what is under way, write all of it, and end. May be called twice."""
+        """Finish requests under way, write everything, and end. May be called twice."""
         if self._server is not None:
             self._server.stop(_GRACE).wait()
             self._server = None
@@ -108,18 +110,18 @@ class Receiver:
 
     @property
     def spans(self) -> dict[str, int]:
-        """Spans stored so far, by ``service.name``."""
+        """Return the spans stored so far, by ``service.name``."""
         with self._lock:
             return dict(self._spans)
 
     @property
     def failure(self) -> StoreError | None:
-        """Why telemetry was lost; None while none was."""
+        """Why telemetry was lost; None if none was."""
         with self._lock:
             return self._failure
 
     def take_traces(self, request: ExportTraceServiceRequest) -> str:
-        """Store a request with spans; returns why it could not be, or "" when it is."""
+        """Store a request with spans; returns why that failed, or ""."""
         digest = hashlib.blake2b(request.SerializeToString(deterministic=True), digest_size=16).digest()
         if self._is_repeated(digest):
             return ""
@@ -148,7 +150,7 @@ class Receiver:
         return 0, ""
 
     def _is_repeated(self, digest: bytes) -> bool:
-        """Whether a request was taken already; it counts as taken from now on."""
+        """Return whether a request was received before; note it."""
         with self._lock:
             if digest in self._taken:
                 return True

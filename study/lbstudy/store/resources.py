@@ -1,4 +1,4 @@
-"""The senders of telemetry, each told once."""
+"""The resources of telemetry, each stored once."""
 
 import threading
 from collections.abc import Mapping
@@ -10,14 +10,14 @@ from lbstudy.store.rows import ResourceRow
 
 
 class Resources:
-    """Remembers the resources that were met, and numbers them from 1. For use from many threads."""
+    """Remembers resources, and numbers them from 1. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._known: dict[str, ResourceRow] = {}
 
     def row(self, values: Mapping[str, Any]) -> tuple[ResourceRow, bool]:
-        """The row of a resource with these attributes, and whether it is met for the first time."""
+        """Return the row of a resource with these attributes, and whether it is new."""
         text = dumps(values)
         with self._lock:
             row = self._known.get(text)

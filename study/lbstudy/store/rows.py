@@ -1,15 +1,13 @@
-"""The rows that go into the store: one tuple type a table, its fields in the order of the columns."""
+"""The rows of the store: one tuple type for each table, with fields in the order of the columns."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Self
 
-from lbstudy.observation.records import ClientTally, ServerTally
 from lbstudy.platform.interface import Change
-from lbstudy.store.jsontext import dumps
 
 
 class ResourceRow(NamedTuple):
-    """Who sent telemetry. See ``schema.RESOURCES``."""
+    """The sender of telemetry. See ``schema.RESOURCES``."""
 
     id: int
     service: str
@@ -62,7 +60,7 @@ class MetricRow(NamedTuple):
     attributes: str
     cumulative: bool | None
     value: float | None
-    count_: int | None  # "count" is a tuple's own
+    count_: int | None  # tuples have a method called "count"
     sum: float | None
     min: float | None
     max: float | None
@@ -84,7 +82,7 @@ class ChangeRow(NamedTuple):
 
     @classmethod
     def of(cls, change: Change) -> Self:
-        """The row of a platform's change."""
+        """Return the row of a platform's change."""
         return cls(
             change.at,
             change.error,
@@ -94,54 +92,6 @@ class ChangeRow(NamedTuple):
             change.address,
             change.detail,
         )
-
-
-class ClientTallyRow(NamedTuple):
-    """What a client program counted. See ``schema.CLIENT_TALLIES``."""
-
-    setting: str
-    client: str
-    scheduled: int
-    sent: int
-    not_sent: int
-    by_code: str
-    by_server: str
-    offered_rate: float
-    achieved_rate: float
-    lateness_p50: float
-    lateness_p99: float
-    lateness_max: float
-
-    @classmethod
-    def of(cls, setting: str, tally: ClientTally) -> Self:
-        """The row of a client's tally."""
-        return cls(
-            setting,
-            tally.client,
-            tally.scheduled,
-            tally.sent,
-            tally.not_sent,
-            dumps(tally.by_code),
-            dumps(tally.by_server),
-            tally.offered_rate,
-            tally.achieved_rate,
-            tally.lateness_p50,
-            tally.lateness_p99,
-            tally.lateness_max,
-        )
-
-
-class ServerTallyRow(NamedTuple):
-    """What a server program counted. See ``schema.SERVER_TALLIES``."""
-
-    setting: str
-    server: str
-    by_code: str | None
-
-    @classmethod
-    def of(cls, setting: str, tally: ServerTally) -> Self:
-        """The row of a server's tally."""
-        return cls(setting, tally.server, None if tally.by_code is None else dumps(tally.by_code))
 
 
 class LookupRow(NamedTuple):
@@ -154,10 +104,11 @@ class LookupRow(NamedTuple):
     addresses: list[str]
     peer: str
     transport: str
+    authority: str = ""
 
     @classmethod
     def from_log(cls, entry: Mapping[str, Any]) -> Self:
-        """The row of one line of the DNS server's log, as parsed from JSON."""
+        """Return the row of one line of the DNS server's log, parsed from JSON."""
         return cls(
             int(entry["time_unix_nano"]),
             str(entry["name"]).rstrip(".").lower(),
@@ -166,4 +117,56 @@ class LookupRow(NamedTuple):
             [str(address) for address in entry["addresses"]],
             str(entry["peer"]),
             str(entry.get("transport", "udp")),
+            str(entry.get("authority", "")),
+        )
+
+
+class BusyRow(NamedTuple):
+    """A server's counts of its own work when it was asked. See ``schema.SERVER_BUSY``."""
+
+    at_unix_nano: int
+    setting: str
+    pod: str
+    uptime: float
+    busy: float
+    concurrency: int
+    waiting: int
+    ended: int
+
+
+class DecisionRow(NamedTuple):
+    """What the autoscaler decided. See ``schema.DECISIONS``."""
+
+    at_unix_nano: int
+    setting: str
+    current: int
+    wished: int
+    desired: int
+    utilization: int | None
+    target: int
+    ready: int
+    unready: int
+    missing: int
+
+
+class ConnectionRow(NamedTuple):
+    """A client's connection opened or closed, by the kernel's table. See ``schema.CONNECTIONS``."""
+
+    at_unix_nano: int
+    error: float
+    pod: str
+    state: str
+    local: str
+    remote: str
+
+    @classmethod
+    def from_log(cls, entry: Mapping[str, Any]) -> Self:
+        """Return the row of one line of the observer's log, parsed from JSON."""
+        return cls(
+            int(entry["time_unix_nano"]),
+            float(entry["error"]),
+            str(entry["pod"]),
+            str(entry["state"]),
+            str(entry["local"]),
+            str(entry["remote"]),
         )

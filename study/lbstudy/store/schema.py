@@ -1,34 +1,37 @@
-"""The tables of a run's file: their columns, in the order in which rows give them, and the views.
+"""The tables of a run's file: their columns, in the order of the rows' fields, and the views.
 
-docs/store.md describes the same for readers. A change here raises ``SCHEMA_VERSION``.
+docs/store.md describes them for readers. Raise ``SCHEMA_VERSION`` with any change, except for a new table or
+a new last column: readers check for those with ``RunStore.has``.
 """
 
 from dataclasses import dataclass
 from typing import Final
 
-SCHEMA_VERSION: Final = 1
-"""Kept in ``meta`` under ``schema_version``; a file of another version is not read."""
+from lbstudy.observation.tallies import ClientTally, ServerTally, kinds
+
+SCHEMA_VERSION: Final = 2
+"""Stored in ``meta`` under ``schema_version``; a file of another version is not read."""
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class StoreTable:
     """A table and its columns: name → SQL type."""
 
     name: str
     columns: dict[str, str]
 
     def create(self) -> str:
-        """The statement that makes it."""
+        """Return the statement that makes it."""
         columns = ", ".join(f"{name} {kind}" for name, kind in self.columns.items())
         return f"CREATE TABLE {self.name} ({columns})"
 
 
-META = Table("meta", {"key": "VARCHAR PRIMARY KEY", "value": "JSON"})
+META = StoreTable("meta", {"key": "VARCHAR PRIMARY KEY", "value": "JSON"})
 
-RESOURCES = Table(
+RESOURCES = StoreTable(
     "resources",
     {
-        "id": "INTEGER",  # what spans and metric_points refer to
+        "id": "INTEGER",  # the key for spans and metric_points
         "service": "VARCHAR",
         "pod": "VARCHAR",
         "setting": "VARCHAR",
@@ -37,7 +40,7 @@ RESOURCES = Table(
     },
 )
 
-SPANS = Table(
+SPANS = StoreTable(
     "spans",
     {
         "trace_id": "VARCHAR",  # 32 lower-case hexadecimal digits
@@ -54,7 +57,7 @@ SPANS = Table(
         "setting": "VARCHAR",  # of the resource: lbstudy.setting
         "resource": "INTEGER",  # resources.id
         "scope": "VARCHAR",  # the instrumentation scope's name
-        "rpc_method": "VARCHAR",  # "greeter.v1.GreeterService/SayHello"; NULL when it is no RPC's span
+        "rpc_method": "VARCHAR",  # "greeter.v1.GreeterService/SayHello"; NULL if it is not an RPC's span
         "grpc_code": "SMALLINT",  # gRPC status code, 0 to 16
         "server_pod": "VARCHAR",  # attribute server.k8s.pod.name
         "channel_id": "INTEGER",  # attribute grpc_lb.channel.id
@@ -65,7 +68,7 @@ SPANS = Table(
     },
 )
 
-METRIC_POINTS = Table(
+METRIC_POINTS = StoreTable(
     "metric_points",
     {
         "name": "VARCHAR",
@@ -91,7 +94,7 @@ METRIC_POINTS = Table(
     },
 )
 
-POD_CHANGES = Table(
+POD_CHANGES = StoreTable(
     "pod_changes",
     {
         "at_unix_nano": "BIGINT",
@@ -104,27 +107,15 @@ POD_CHANGES = Table(
     },
 )
 
-CLIENT_TALLIES = Table(
-    "client_tallies",
-    {
-        "setting": "VARCHAR",
-        "client": "VARCHAR",
-        "scheduled": "BIGINT",
-        "sent": "BIGINT",
-        "not_sent": "BIGINT",
-        "by_code": "JSON",
-        "by_server": "JSON",
-        "offered_rate": "DOUBLE",
-        "achieved_rate": "DOUBLE",
-        "lateness_p50": "DOUBLE",
-        "lateness_p99": "DOUBLE",
-        "lateness_max": "DOUBLE",
-    },
+_SQL: Final = {str: "VARCHAR", int: "BIGINT", float: "DOUBLE", dict: "JSON"}
+
+# Files from before streams existed have no ``streams`` and no ``messages``.
+CLIENT_TALLIES, SERVER_TALLIES = (
+    StoreTable(name, {"setting": "VARCHAR"} | {field: _SQL[kind] for field, kind in kinds(record).items()})
+    for name, record in (("client_tallies", ClientTally), ("server_tallies", ServerTally))
 )
 
-SERVER_TALLIES = Table("server_tallies", {"setting": "VARCHAR", "server": "VARCHAR", "by_code": "JSON"})
-
-DNS_LOOKUPS = Table(
+DNS_LOOKUPS = StoreTable(
     "dns_lookups",
     {
         "at_unix_nano": "BIGINT",
@@ -134,6 +125,49 @@ DNS_LOOKUPS = Table(
         "addresses": "VARCHAR[]",
         "peer": "VARCHAR",
         "transport": "VARCHAR",  # udp, tcp
+        "authority": "VARCHAR",  # the address that was queried: each client process has its own
+    },
+)
+
+CONNECTIONS = StoreTable(
+    "connections",  # not in files from before connections were watched
+    {
+        "at_unix_nano": "BIGINT",
+        "error": "DOUBLE",  # s since the look before
+        "pod": "VARCHAR",  # the client
+        "state": "VARCHAR",  # open, closed; watched: looking begins, every ``error`` seconds
+        "local": "VARCHAR",
+        "remote": "VARCHAR",
+    },
+)
+
+SERVER_BUSY = StoreTable(
+    "server_busy",  # not in files from before servers had a capacity
+    {
+        "at_unix_nano": "BIGINT",  # when the servers of a setting were asked
+        "setting": "VARCHAR",
+        "pod": "VARCHAR",
+        "uptime": "DOUBLE",  # s since the server's start, by its own clock
+        "busy": "DOUBLE",  # s of work since then, summed over RPCs that were handled at the same time
+        "concurrency": "BIGINT",  # RPCs that it handles at a time
+        "waiting": "BIGINT",  # RPCs that waited
+        "ended": "BIGINT",  # RPCs that had ended, with any code
+    },
+)
+
+DECISIONS = StoreTable(
+    "autoscaler_decisions",  # not in these files either
+    {
+        "at_unix_nano": "BIGINT",
+        "setting": "VARCHAR",
+        "current": "BIGINT",  # replicas wanted before
+        "wished": "BIGINT",  # what the metrics alone ask for
+        "desired": "BIGINT",  # after windows, policies and bounds
+        "utilization": "BIGINT",  # mean over the pods that counted, in whole per cent; NULL: none did
+        "target": "BIGINT",  # in whole per cent
+        "ready": "BIGINT",  # pods whose metric counted
+        "unready": "BIGINT",
+        "missing": "BIGINT",  # pods without a metric
     },
 )
 
@@ -146,6 +180,9 @@ TABLES: Final = (
     CLIENT_TALLIES,
     SERVER_TALLIES,
     DNS_LOOKUPS,
+    CONNECTIONS,
+    SERVER_BUSY,
+    DECISIONS,
 )
 
 _ZERO: Final = "(SELECT CAST(value AS BIGINT) FROM meta WHERE key = 'time_zero_unix_nano')"
@@ -171,4 +208,4 @@ _RESOLVER_UPDATES: Final = """CREATE VIEW resolver_updates AS
     FROM spans WHERE name = 'grpc_lb.resolver.update'"""
 
 VIEWS: Final = tuple(view.replace("$zero", _ZERO) for view in (_RPCS, _RESOLVER_UPDATES))
-"""RPCs and resolver updates as a reader thinks of them: in seconds since the load's start."""
+"""RPCs and resolver updates in seconds since the load's start."""

@@ -1,31 +1,39 @@
 """A run's own store as a source of observations."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Final, Self
 
+import numpy as np
 from grpc_lb_instrumentor import names
 
-from lbstudy.observation.push import read_push
-from lbstudy.observation.records import (
-    ClientTally,
-    DnsLookup,
-    Lane,
-    ServerTally,
-    SpanRef,
-    Transition,
-    Update,
-)
-from lbstudy.observation.source import Expected, SettingInfo, Source
-from lbstudy.observation.transitions import in_order
+from lbstudy.config.notes import DEFAULT_MIN_INTERVAL_MS, MIN_INTERVAL
+from lbstudy.observation.asked import updates_of
+from lbstudy.observation.attributes import client_deployment
+from lbstudy.observation.known import Observer, Part, Seen
+from lbstudy.observation.records import DnsLookup, Lane, ScalingAims
+from lbstudy.observation.tallies import ClientTally, ServerTally, read_tally
+from lbstudy.observation.witness import Evidence, known
 from lbstudy.result.model import Provenance
+from lbstudy.result.source import Expected, SettingInfo, Source
+from lbstudy.store import learned
+from lbstudy.store.busy import busy_table, decisions
 from lbstudy.store.database import RunStore
-from lbstudy.store.description import DescribedSetting, read_description
+from lbstudy.store.description import DescribedAutoscaler, DescribedSetting, read_description
 from lbstudy.store.errors import StoreError
 from lbstudy.store.forwarded import read_forwarded
 from lbstudy.store.pods import SeenChange, read_changes, read_faults
-from lbstudy.store.tables import RPC_SPANS, metered, rpc_table, served_table, span_refs, usage_table
+from lbstudy.store.streams import delivered_table, given, stream_table
+from lbstudy.store.tables import (
+    RPC_SPANS,
+    metered,
+    rpc_table,
+    rpcs_of_servers,
+    said,
+    served_table,
+    span_refs,
+    usage_table,
+)
 
 _NANO: Final = 1e9
 
@@ -34,17 +42,6 @@ SELECT DISTINCT coalesce(pod, '') AS pod, coalesce(channel_id, 0) AS channel FRO
 WHERE (kind = 'client' AND {RPC_SPANS}) OR (setting = $setting AND name IN ($update, $subchannel))
 ORDER BY ALL
 """  # noqa: S608 - a constant of this module
-
-_EVENTS: Final = """
-SELECT coalesce(pod, ''), coalesce(channel_id, 0), start_unix_nano, end_unix_nano, attributes,
-    trace_id, span_id
-FROM spans WHERE setting = $setting AND name = $name ORDER BY end_unix_nano, start_unix_nano
-"""
-
-_PUSHES: Final = """
-SELECT start_unix_nano, end_unix_nano, attributes, trace_id, span_id
-FROM spans WHERE name = $name ORDER BY end_unix_nano, start_unix_nano
-"""
 
 
 class StoreSource(Source):
@@ -87,16 +84,19 @@ class StoreSource(Source):
     def settings(self) -> list[SettingInfo]:
         """The settings that ran side by side."""
         return [
-            SettingInfo(setting.name, setting.description, setting.options)
+            SettingInfo(
+                setting.name,
+                setting.description,
+                setting.options,
+                tuple(setting.not_applied),
+                tuple(setting.incidents),
+            )
             for setting in self._description.settings
         ]
 
     def expectations(self) -> list[Expected]:
         """What the scenario expects."""
-        return [
-            Expected(expected.setting, expected.measure, expected.at_least, expected.at_most)
-            for expected in self._description.expectations
-        ]
+        return self._description.expectations
 
     def lanes(self) -> list[Lane]:
         """Everything observed, one lane a setting."""
@@ -106,6 +106,82 @@ class StoreSource(Source):
         changes = self._changes(setting)
         commands, pods = read_changes(changes)
         servers = tuple(pod.name for pod in pods)
+        clients = self._clients(setting)
+        index = {(pod, channel): i for i, (pod, channel) in enumerate(clients)}
+        rpcs, answers = rpc_table(self._store, setting.name, self._zero, pods, clients)
+        served = served_table(self._store, setting.name, self._zero, servers)
+        lookups = self._lookups(setting.deployment)
+        asked = updates_of(lookups, self._askers(setting, clients))
+        updates, pushes = (
+            learned.updates(self._store, self._seconds, setting.name, index),
+            learned.pushes(self._store, self._seconds, index),
+        )
+        transitions = learned.transitions(self._store, self._seconds, setting.name, index)
+        connections, every = learned.connections(self._store, self._seconds, clients)
+        client_tallies, server_tallies = (
+            self._client_tallies(setting.name),
+            self._server_tallies(setting.name),
+        )
+        evidence = Evidence(
+            instrumented=self._is_instrumented(setting),
+            servers_instrumented=setting.servers_instrumented,
+            client_spans=len(rpcs),
+            due_told=not np.isnan(rpcs.scheduled).all(),
+            server_spans=len(served),
+            client_tallies=len(client_tallies),
+            server_tallies=sum(tally.by_code is not None for tally in server_tallies),
+            ended_well=self._ended_well(setting),
+            answers=answers.by,
+            unknown=answers.unknown,
+            updates=len(updates),
+            pushes=len(pushes),
+            lookups=len(asked),
+            lookups_known=self._description.lookups_known,
+            transitions=len(transitions),
+            connections_every=every,
+        )
+        parts = known(evidence)
+        if not len(rpcs) and _is_by(parts.rpcs, Observer.SERVER_SPANS):
+            rpcs = rpcs_of_servers(self._store, setting.name, self._zero, servers)
+        if _is_by(parts.updates, Observer.DNS_LOG):
+            updates = asked
+        streams = stream_table(self._store, setting.name, self._zero, rpcs)
+        return Lane(
+            setting=setting.name,
+            end=self._description.provenance.duration,
+            servers=servers,
+            clients=tuple(f"client-{i}" for i in range(len(clients))),
+            known=parts,
+            said=said(self._store, setting.name),
+            commands=commands,
+            pods=pods,
+            rpcs=rpcs,
+            served=served,
+            updates=updates or pushes,
+            transitions=tuple(connections) if _is_by(parts.connections, Observer.KERNEL) else transitions,
+            usage=usage_table(self._store, setting.name, self._zero, servers),
+            client_tallies=client_tallies,
+            server_tallies=server_tallies,
+            lookups=lookups,
+            lookups_known=evidence.lookups_known,
+            faults=read_faults(changes, self._description.fault_kinds),
+            span_refs=span_refs(self._store, rpcs, streams),
+            client_usage=usage_table(
+                self._store, setting.name, self._zero, sorted({pod for pod, _ in clients})
+            ),
+            forwarded=read_forwarded(self._store),
+            metered=metered(self._store, setting.name),
+            streams=streams,
+            delivered=delivered_table(self._store, setting.name, self._zero, servers),
+            given=given(self._store, setting.name),
+            resolution_interval=_resolution_interval(setting),
+            busy=busy_table(self._store, setting.name, self._zero, servers),
+            decisions=decisions(self._store, setting.name, self._zero),
+            aims=_aims(self._description.autoscaler),
+        )
+
+    def _clients(self, setting: DescribedSetting) -> list[tuple[str, int]]:
+        """The clients: a pod and its channel's number; a process, where no channel tells of itself."""
         clients = self._store.query(
             _CLIENTS,
             {
@@ -114,32 +190,54 @@ class StoreSource(Source):
                 "subchannel": names.SPAN_SUBCHANNEL,
             },
         )
-        index = {(pod, channel): i for i, (pod, channel) in enumerate(clients)}
-        rpcs = rpc_table(self._store, setting.name, self._zero, servers, clients)
-        return Lane(
-            setting=setting.name,
-            end=self._description.provenance.duration,
-            servers=servers,
-            clients=tuple(f"client-{i}" for i in range(len(clients))),
-            commands=commands,
-            pods=pods,
-            rpcs=rpcs,
-            served=served_table(self._store, setting.name, self._zero, servers),
-            updates=self._updates(setting.name, index) or self._pushes(index),
-            transitions=self._transitions(setting.name, index),
-            usage=usage_table(self._store, setting.name, self._zero, servers),
-            client_tallies=self._client_tallies(setting.name),
-            server_tallies=self._server_tallies(setting.name),
-            lookups=self._lookups(setting.deployment),
-            lookups_known=not self._description.provenance.platform.startswith("kubernetes"),
-            faults=read_faults(changes),
-            span_refs=span_refs(self._store, rpcs),
-            client_usage=usage_table(
-                self._store, setting.name, self._zero, sorted({pod for pod, _ in clients})
-            ),
-            forwarded=read_forwarded(self._store),
-            metered=metered(self._store, setting.name),
+        if clients:
+            return [(pod, channel) for pod, channel in clients]
+        counted = self._store.query(
+            "SELECT DISTINCT client FROM client_tallies WHERE setting = $setting ORDER BY client",
+            {"setting": setting.name},
         )
+        pods = counted or self._store.query(
+            "SELECT DISTINCT pod FROM pod_changes WHERE deployment = $deployment AND pod IS NOT NULL "
+            "ORDER BY pod",
+            {"deployment": client_deployment(setting.name)},
+        )
+        return [(pod, 0) for (pod,) in pods]
+
+    def _askers(self, setting: DescribedSetting, clients: Sequence[tuple[str, int]]) -> dict[str, int]:
+        """The DNS server's address that a process was given → its client; "" is any address.
+
+        Empty where processes have several clients each: which of them asked does not show.
+        """
+        pods = [pod for pod, _ in clients]
+        if len(set(pods)) < len(pods):
+            return {}
+        if len(pods) == 1:
+            return {"": 0}
+        rows = self._store.query(
+            "SELECT pod, detail FROM pod_changes WHERE deployment = $deployment AND kind = 'created'",
+            {"deployment": client_deployment(setting.name)},
+        )
+        return {authority: pods.index(pod) for pod, authority in rows if authority and pod in pods}
+
+    def _is_instrumented(self, setting: DescribedSetting) -> bool:
+        """Whether our instrumentor is in the client: as the run says, else by what is there."""
+        if setting.instrumented is not None:
+            return setting.instrumented
+        instrumented = self._store.query(
+            "SELECT (SELECT count(channel_id) FROM spans WHERE setting = $setting AND kind != 'server'), "
+            "(SELECT count(*) FROM pod_changes)",
+            {"setting": setting.name},
+        )
+        channels, changes = instrumented[0]
+        return channels > 0 or not changes  # without any change the run has not ended: much may be missing
+
+    def _ended_well(self, setting: DescribedSetting) -> bool:
+        """Whether every process of the client ended by itself, and had nothing to complain of."""
+        rows = self._store.query(
+            "SELECT detail FROM pod_changes WHERE deployment = $deployment AND kind = 'exited'",
+            {"deployment": client_deployment(setting.name)},
+        )
+        return bool(rows) and all(status == "0" for (status,) in rows)
 
     def _changes(self, setting: DescribedSetting) -> list[SeenChange]:
         rows = self._store.query(
@@ -152,102 +250,47 @@ class StoreSource(Source):
             for at, kind, pod, address, detail, error in rows
         ]
 
-    def _updates(self, setting: str, clients: dict[tuple[str, int], int]) -> tuple[Update, ...]:
-        found = []
-        for row in self._events(setting, names.SPAN_RESOLVER_UPDATE):
-            pod, channel, start, end, text, trace, span = row
-            values = json.loads(text)
-            found.append(
-                Update(
-                    client=clients[pod, channel],
-                    started=self._seconds(start),
-                    ended=self._seconds(end),
-                    outcome=str(values.get(names.RESOLVER_OUTCOME, "")),
-                    cause=str(values.get(names.RESOLVER_CAUSE, "")),
-                    addresses=frozenset(values.get(names.RESOLVER_ADDRESSES) or ()),
-                    added=frozenset(values.get(names.RESOLVER_ADDED) or ()),
-                    removed=frozenset(values.get(names.RESOLVER_REMOVED) or ()),
-                    ref=SpanRef(trace, span),
-                )
-            )
-        return tuple(found)
-
-    def _pushes(self, clients: dict[tuple[str, int], int]) -> tuple[Update, ...]:
-        """What a control plane told the clients, each as an update at the instant of the client's ACK.
-
-        A client process follows the control plane once, for all its channels.
-        """
-        rows = self._store.query(_PUSHES, {"name": names.SPAN_PUSH})
-        channels: dict[str, list[int]] = {}
-        for (pod, _), client in clients.items():
-            channels.setdefault(pod, []).append(client)
-        found = []
-        for start, end, text, trace, span in rows:
-            push = read_push(json.loads(text))
-            if push is not None:
-                found += [
-                    push.update(client, self._seconds(start), self._seconds(end), SpanRef(trace, span))
-                    for client in channels.get(push.node, ())
-                ]
-        return tuple(found)
-
-    def _transitions(self, setting: str, clients: dict[tuple[str, int], int]) -> tuple[Transition, ...]:
-        found = []
-        for row in self._events(setting, names.SPAN_SUBCHANNEL):
-            pod, channel, start, _, text, trace, span = row
-            values = json.loads(text)
-            found.append(
-                Transition(
-                    client=clients[pod, channel],
-                    subchannel=int(values.get(names.SUBCHANNEL_ID, -1)),
-                    address=_address(values),
-                    state=str(values.get(names.SUBCHANNEL_STATE, "")),
-                    at=self._seconds(start),
-                    ref=SpanRef(trace, span),
-                )
-            )
-        return in_order(found)
-
-    def _events(self, setting: str, name: str) -> Sequence[tuple[Any, ...]]:
-        return self._store.query(_EVENTS, {"setting": setting, "name": name})
-
     def _client_tallies(self, setting: str) -> tuple[ClientTally, ...]:
-        rows = self._store.query(
-            "SELECT * EXCLUDE (setting) FROM client_tallies WHERE setting = $setting ORDER BY client",
-            {"setting": setting},
+        rows = self._store.records(
+            "SELECT * FROM client_tallies WHERE setting = $setting ORDER BY client", {"setting": setting}
         )
-        return tuple(
-            ClientTally(client, scheduled, sent, not_sent, json.loads(by_code), json.loads(by_server), *rest)
-            for client, scheduled, sent, not_sent, by_code, by_server, *rest in rows
-        )
+        return tuple(read_tally(ClientTally, row) for row in rows)
 
     def _server_tallies(self, setting: str) -> tuple[ServerTally, ...]:
-        rows = self._store.query(
-            "SELECT server, by_code FROM server_tallies WHERE setting = $setting", {"setting": setting}
+        rows = self._store.records(
+            "SELECT * FROM server_tallies WHERE setting = $setting", {"setting": setting}
         )
-        return tuple(
-            ServerTally(server, None if by_code is None else json.loads(by_code)) for server, by_code in rows
-        )
+        return tuple(read_tally(ServerTally, row) for row in rows)
 
     def _lookups(self, service: str) -> tuple[DnsLookup, ...]:
+        authority = "coalesce(authority, '')" if self._store.has("dns_lookups", "authority") else "''"
         rows = self._store.query(
-            "SELECT at_unix_nano, name, qtype, rcode, addresses, peer FROM dns_lookups "
+            f"SELECT at_unix_nano, name, qtype, rcode, addresses, peer, {authority} FROM dns_lookups "  # noqa: S608 - ours
             "WHERE starts_with(name, $service || '.') ORDER BY at_unix_nano",
             {"service": service},
         )
         return tuple(
-            DnsLookup(self._seconds(at), name, qtype, rcode, frozenset(addresses), peer)
-            for at, name, qtype, rcode, addresses, peer in rows
+            DnsLookup(self._seconds(at), name, qtype, rcode, frozenset(addresses), peer, asked)
+            for at, name, qtype, rcode, addresses, peer, asked in rows
         )
 
     def _seconds(self, unix_nano: int) -> float:
         return (unix_nano - self._zero) / _NANO
 
 
-def _address(values: dict[str, Any]) -> str:
-    """The peer as one text, "127.0.1.2:50051" or "[::1]:50051"."""
-    host = str(values.get(names.NETWORK_PEER_ADDRESS, ""))
-    port = values.get(names.NETWORK_PEER_PORT)
-    if port is None:
-        return host
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+def _aims(autoscaler: DescribedAutoscaler | None) -> ScalingAims | None:
+    if autoscaler is None:
+        return None
+    return ScalingAims(
+        autoscaler.target, autoscaler.tolerance, autoscaler.latency_target, autoscaler.load_falls
+    )
+
+
+def _is_by(part: Part, observer: Observer) -> bool:
+    return isinstance(part, Seen) and part.by is observer
+
+
+def _resolution_interval(setting: DescribedSetting) -> float:
+    """Seconds between the starts of two resolutions: as the setting says, or gRPC's default."""
+    interval = setting.options.get("channel", {}).get(MIN_INTERVAL)
+    return (DEFAULT_MIN_INTERVAL_MS if interval is None else float(interval)) / 1000

@@ -1,1 +1,1 @@
-"""Many changes at spread phases: a measured distribution, rather than one draw, against the model's."""
+"""Many changes at evenly spread phases: measures a distribution, and compares it with the model's."""

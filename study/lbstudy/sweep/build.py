@@ -1,4 +1,4 @@
-"""From a sweep's run to its result."""
+"""Makes the result of a sweep from its run."""
 
 from dataclasses import replace
 from typing import Final
@@ -15,7 +15,7 @@ from lbstudy.sweep.model import CountCheck, SweepResult
 from lbstudy.sweep.plan import SweepShape
 
 MODEL_CLIENTS: Final = 200
-"""For each change; their quantiles' standard error is small beside that of some 10 measured clients."""
+"""For each change; their quantiles' standard error is small beside that of about 10 measured clients."""
 
 
 def build_sweep(
@@ -29,20 +29,32 @@ def build_sweep(
 ) -> SweepResult:
     """Measure the sweep, predict it, and compare.
 
-    What a look-up and a connection take is the machine's, and measured: their medians go into the model.
+    How long a resolution and a connection take depends on the machine: the measured medians are used in the
+    model.
     """
-    found, found_counts = measured(lane)
-    expected, expected_counts = predicted(lane, _on_this_machine(lane, parameters), clients, provenance.seed)
+    seed = provenance.seed or 0
+    measured_draws, found_counts = measured(lane)
+    expected, expected_counts = predicted(lane, _on_this_machine(lane, parameters), clients, seed)
     lateness = max((tally.lateness_p99 for tally in lane.client_tallies), default=0.0)
     named = (
-        ("time to detect", "from Ready to the resolver update", found.detect, expected.detect),
-        ("time to discovery", "from Ready to the first RPC answered", found.discovery, expected.discovery),
-        ("dropped", "from a removal's command to the update without it", found.dropped, expected.dropped),
+        ("time to detect", "from Ready to the resolver update", measured_draws.detect, expected.detect),
+        (
+            "time to discovery",
+            "from Ready to the first RPC answered",
+            measured_draws.discovery,
+            expected.discovery,
+        ),
+        (
+            "dropped",
+            "from a removal's command to the update without it",
+            measured_draws.dropped,
+            expected.dropped,
+        ),
     )
     quantities = [
         quantity
         for name, meaning, of_measured, of_model in named
-        if (quantity := check(name, meaning, of_measured, of_model, lateness=lateness, seed=provenance.seed))
+        if (quantity := check(name, meaning, of_measured, of_model, lateness=lateness, seed=seed))
     ]
     off = [quantity for quantity in quantities if not quantity.agrees]
     return SweepResult(
@@ -52,11 +64,11 @@ def build_sweep(
         change=shape.change.value,
         changes=shape.changes,
         clients=shape.clients,
-        seed=provenance.seed,
+        seed=seed,
         started=provenance.started,
         command=provenance.command,
         verdict=(
-            "; ".join(f"{one.name}: {one.verdict}" for one in off)
+            "; ".join(f"{quantity.name}: {quantity.verdict}" for quantity in off)
             if off
             else "The model holds: each median and 95 % quantile lies within 10 % of what was measured"
             if quantities

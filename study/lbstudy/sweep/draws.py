@@ -1,4 +1,4 @@
-"""What each change of a sweep came to, for each client: as measured, and as the model has it."""
+"""The delays of each change of a sweep, for each client: measured and by the model."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -8,7 +8,7 @@ import numpy as np
 
 from lbstudy.measures.adaptability import adaptability, is_added
 from lbstudy.measures.delays import delay
-from lbstudy.model.client import Client, Seen
+from lbstudy.model.client import Client, SeenByClient
 from lbstudy.model.parameters import Parameters
 from lbstudy.model.servers import ServerLife
 from lbstudy.observation.records import Lane, PodLife
@@ -17,14 +17,14 @@ from lbstudy.result.model import Delay
 
 @dataclass(frozen=True, slots=True)
 class Draws:
-    """One delay for each change, server and client: a list of them for each change.
+    """One delay for each change, server and client: a list for each change.
 
     Delays of the same change are not independent: they share the servers and DNS.
     """
 
     detect: tuple[tuple[Delay, ...], ...]
     discovery: tuple[tuple[Delay, ...], ...]
-    dropped: tuple[tuple[Delay, ...], ...]  # a removal's command to the update without the server
+    dropped: tuple[tuple[Delay, ...], ...]  # from a removal's command to the update without the server
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +36,9 @@ class Counts:
 
 
 def measured(lane: Lane) -> tuple[Draws, Counts]:
-    """What the sweep came to."""
-    found = adaptability(lane)
-    added = [server for server in found.added if server.clients]
+    """Return what the sweep measured."""
+    changes = adaptability(lane)
+    added = [server for server in changes.added if server.clients]
     clients = max(len(lane.clients), 1)
     made = sum(transition.state == "ready" for transition in lane.transitions)
     return (
@@ -47,17 +47,17 @@ def measured(lane: Lane) -> tuple[Draws, Counts]:
             discovery=_by_change(
                 [(s.command, view.discovery) for s in added for view in s.clients if view.discovery]
             ),
-            dropped=_by_change([(s.command, view.detect) for s in found.removed for view in s.clients]),
+            dropped=_by_change([(s.command, view.detect) for s in changes.removed for view in s.clients]),
         ),
         Counts(len(lane.updates) / clients, made / clients),
     )
 
 
 def predicted(lane: Lane, parameters: Parameters, clients: int, seed: int) -> tuple[Draws, Counts]:
-    """What the model makes of the same changes, for so many clients that begin when the sweep's did.
+    """Return the model's delays for the same changes, for so many clients that begin with the sweep's.
 
-    It is given what the platform and the servers did (when each server was Ready, in DNS, told to end, gone)
-    and when the clients made their first look-up; all that a client does of it is the model's.
+    The model gets what the platform and the servers did (when each server was Ready, in DNS, told to end,
+    gone) and when the clients made their first resolution. How the clients react is the model's.
     """
     rng = np.random.default_rng(seed)
     servers = [_life(lane, pod, parameters) for pod in lane.pods]
@@ -71,37 +71,37 @@ def predicted(lane: Lane, parameters: Parameters, clients: int, seed: int) -> tu
         if pod.removal_commanded is not None and pod.removal_commanded < lane.end:
             removed.append((index, pod, pod.removal_commanded))
 
-    def of_added(at: Callable[[Seen], dict[int, float]]) -> tuple[tuple[Delay, ...], ...]:
+    def of_added(at: Callable[[SeenByClient], dict[int, float]]) -> tuple[tuple[Delay, ...], ...]:
         return _by_change(
             [
-                (pod.commanded, delay(ready, at(one).get(index), until))
+                (pod.commanded, delay(ready, at(client).get(index), until))
                 for index, pod, ready, until in added
-                for one in seen
+                for client in seen
             ]
         )
 
     return (
         Draws(
-            detect=of_added(lambda one: one.listed),
-            discovery=of_added(lambda one: one.answered),
+            detect=of_added(lambda client: client.listed),
+            discovery=of_added(lambda client: client.answered),
             dropped=_by_change(
                 [
-                    (command, delay(command, one.unlisted.get(index), lane.end))
+                    (command, delay(command, client.unlisted.get(index), lane.end))
                     for index, _, command in removed
-                    for one in seen
-                    if one.listed.get(index, math.inf) <= command
+                    for client in seen
+                    if client.listed.get(index, math.inf) <= command
                 ]
             ),
         ),
         Counts(
-            sum(len(one.lookups) for one in seen) / clients,
-            sum(len(one.connected) for one in seen) / clients,
+            sum(len(client.lookups) for client in seen) / clients,
+            sum(len(client.connected) for client in seen) / clients,
         ),
     )
 
 
 def _life(lane: Lane, pod: PodLife, parameters: Parameters) -> ServerLife:
-    """A pod as the model is given it; a pod that was killed refuses connections from its exit on."""
+    """Return a pod's life for the model; a pod that was killed refuses connections after its exit."""
     from_the_start = not is_added(lane, pod)
     stops = math.inf if pod.terminating is None else pod.terminating + parameters.drain_wait
     exited = math.inf if pod.exited is None else pod.exited
@@ -118,8 +118,8 @@ def _or_never(at: float | None) -> float:
     return math.inf if at is None else at
 
 
-def _by_change(found: Sequence[tuple[float, Delay]]) -> tuple[tuple[Delay, ...], ...]:
+def _by_change(delays: Sequence[tuple[float, Delay]]) -> tuple[tuple[Delay, ...], ...]:
     changes: dict[float, list[Delay]] = {}
-    for at, one in found:
-        changes.setdefault(at, []).append(one)
+    for at, value in delays:
+        changes.setdefault(at, []).append(value)
     return tuple(tuple(delays) for _, delays in sorted(changes.items()))

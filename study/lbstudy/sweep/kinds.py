@@ -1,10 +1,10 @@
-"""What a sweep can do again and again; apart, since the command's help needs nothing else."""
+"""What a sweep can repeat. A module of its own, because the command's help needs nothing else."""
 
 from enum import StrEnum
 
 
 class ChangeOf(StrEnum):
-    """What is done again and again."""
+    """What is repeated."""
 
-    SCALE = "scale"  # up by some servers, and down again
-    KILL = "kill"  # the oldest server is killed; the platform starts another
+    SCALE = "scale"  # add some servers, then remove them again
+    KILL = "kill"  # kill the oldest server; the platform starts another

@@ -1,22 +1,22 @@
-"""The result of a sweep: what the terminal, JSON and the page show."""
+"""The result of a sweep, which the terminal, JSON and the page show."""
 
 from pydantic import Field
 
 from lbstudy.result.model import Delay, DelaySummary, Part
 
 WITHIN: float = 0.1
-"""The model is to be within so much of the measurement, at the median and at the 95 % quantile."""
+"""The model should be within this share of the measurement, at the median and at the 95 % quantile."""
 
 
 class Interval(Part):
-    """A 95 % confidence interval of a measured quantile: bootstrap over the changes."""
+    """A 95 % confidence interval of a measured quantile, by a bootstrap over the changes."""
 
     low: Delay
     high: Delay
 
 
 class QuantileCheck(Part):
-    """A quantile as measured, and as the model has it."""
+    """A quantile, measured and by the model."""
 
     share: float = Field(description="0.5 or 0.95")
     measured: Delay
@@ -34,7 +34,7 @@ class Curve(Part):
 
 
 class QuantityCheck(Part):
-    """A measure over all changes and clients, against the model's."""
+    """A measure over all changes and clients, compared with the model's."""
 
     name: str
     meaning: str
@@ -49,7 +49,7 @@ class QuantityCheck(Part):
 
 
 class CountCheck(Part):
-    """What a client did in the whole sweep, on average: measured, and in the model."""
+    """What a client did in the whole sweep, on average: measured, and by the model."""
 
     name: str
     measured: float

@@ -1,4 +1,4 @@
-"""The scenario of a sweep: one kind of change again and again, each time at another phase of the cooldown."""
+"""The scenario of a sweep: one kind of change repeated, each time at another phase of the cooldown."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,20 +16,20 @@ from lbstudy.sweep.kinds import ChangeOf
 LEAD: Final = 5.0
 """s of load before the first change."""
 _MARGIN: Final = 1.0
-"""s that a change is watched beyond what the model says can still happen."""
+"""s for which a change is watched after the model says that nothing more can happen."""
 _NAME: Final = 38
 
 
 @dataclass(frozen=True, slots=True)
 class SweepShape:
-    """What a sweep is made of."""
+    """The parts of a sweep."""
 
     change: ChangeOf = ChangeOf.SCALE
     changes: int = 20
     servers: int = 3  # before a change
-    added: int = 1  # by each scale-up
+    added: int = 1  # added by each scale-up
     clients: int = 10
-    rate: float = 10.0  # RPC/s of each
+    rate: float = 10.0  # RPC/s of each client
 
 
 class TooLongError(ValueError):
@@ -40,10 +40,11 @@ def sweep_scenario(name: str, parameters: Parameters, shape: SweepShape, seed: i
     """Plan a sweep of a setting.
 
     A change is watched until the model says that nothing more can happen: DNS's delay, the minimum interval
-    (after a kill twice: the look-up at its connections' end is followed by another), a connection's age. What
-    a scale-up has added then goes; its GOAWAY makes each client that knew it resolve, or set its timer, so
-    the next change comes after the drain wait and a share of the minimum interval: one of ``changes`` strata
-    of [0, 1) each, in random order, uniform within (stratified sampling).
+    (twice after a kill, because the resolution at its connections' end is followed by another), a
+    connection's age. Then the servers that a scale-up has added are removed. Their GOAWAY makes each client
+    that knew them resolve, or set its timer. So the next change comes after the drain wait and a share of the
+    minimum interval. The shares are one of ``changes`` strata of [0, 1) each, in random order, uniform within
+    (stratified sampling).
 
     Raises:
         TooLongError: the sweep would last more than a day.

@@ -1,8 +1,8 @@
-"""A change as a trace, before it is one: which spans it has, from when to when. Pure.
+"""Prepares the trace of a change: which spans it has, and when each begins and ends. No I/O.
 
-A stage's span lasts from the stage before it to its own instant. A stage that was not reached while it was
-watched is *censored*: its span ends where the watching did. A stage without an instant that was passed all
-the same (a later one was reached) was not told by the platform, and has no span.
+A stage's span lasts from the previous stage to its own instant. A stage that was not reached while it was
+watched is *censored*: its span ends where watching did. A stage without an instant has no span if a later one
+was reached (the platform did not report it), or if nobody could observe it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -26,18 +26,18 @@ class StageSpan:
 
 @dataclass(frozen=True, slots=True)
 class ChangeTrace:
-    """One server's arrival or removal."""
+    """One server's addition or removal."""
 
     name: str  # "server added", "server removed"
     server: str
     start: float
     end: float
-    is_censored: bool  # one of its stages is
+    is_censored: bool  # whether one of its stages is
     stages: tuple[StageSpan, ...]
 
 
 def change_traces(adaptability: Adaptability) -> list[ChangeTrace]:
-    """One trace for each server that was added or removed."""
+    """Return one trace for each server that was added or removed."""
     return [
         *(_trace(SPAN_SERVER_ADDED, added, _of_added(added)) for added in adaptability.added),
         *(_trace(SPAN_SERVER_REMOVED, removed, _of_removed(removed)) for removed in adaptability.removed),
@@ -63,11 +63,13 @@ def _of_added(added: Added) -> list[StageSpan]:
     for view in added.clients:
         spans.extend(_chain(view.stages, published, added.watched_until, view))
     if added.fair_share is not None:
+        if added.fair_share.not_observed is not None:
+            return spans
         firsts = [_reached(view.stages, StageName.FIRST_RPC, added.watched_until) for view in added.clients]
         reached = added.fair_share.seconds
         stage = Stage(name=StageName.FAIR_SHARE, at=None if reached is None else added.ready + reached)
         begun = min(firsts, default=added.ready)
-        # Where no client had got an answer, the wait for the fair share has lasted since Ready.
+        # If no client has had an answer, the wait for the fair share has lasted since Ready.
         begun = begun if begun < added.watched_until else added.ready
         spans.extend(_chain([stage], begun, added.watched_until))
     return spans
@@ -79,7 +81,7 @@ def _of_removed(removed: Removed) -> list[StageSpan]:
     for view in removed.clients:
         for stage in view.stages:
             if stage.name is StageName.LAST_RPC:
-                # It may lie before the command, or never have been: nothing was waited for then.
+                # It may be before the command, or never: nothing was waited for then.
                 if stage.at is not None and stage.at >= removed.command:
                     spans.append(StageSpan(stage.name, removed.command, stage.at, view.client))
             else:
@@ -93,10 +95,10 @@ def _chain(
     client = view.client if view else None
     spans = []
     for i, stage in enumerate(stages):
-        if stage.name is StageName.COMMAND:
+        if stage.name is StageName.COMMAND or stage.not_observed:
             continue
         if stage.at is not None:
-            # Stamps of different observers: a stage may seem to come a little before the one that it follows.
+            # Stamps of different observers: a stage may seem to be slightly before the previous one.
             spans.append(StageSpan(stage.name, min(start, stage.at), stage.at, client, link=stage.link))
             start = stage.at
         elif not _any_reached(stages[i + 1 :]):

@@ -1,1 +1,1 @@
-"""The platform of a Kubernetes cluster: real pods, a real headless Service, the cluster's own DNS."""
+"""A Kubernetes cluster as a platform: real pods, a real headless Service, the cluster's own DNS."""

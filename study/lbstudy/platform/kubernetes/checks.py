@@ -1,4 +1,4 @@
-"""What a run on a cluster needs of it, and how to get what is missing."""
+"""What a run needs in a cluster, and how to get what is missing."""
 
 import asyncio
 from collections.abc import Mapping
@@ -11,30 +11,17 @@ from lightkube.resources.apps_v1 import Deployment
 from lightkube.resources.core_v1 import Namespace
 
 from lbstudy.platform.interface import PlatformError
-from lbstudy.platform.kubernetes import names
+from lbstudy.platform.kubernetes import names, rights
 from lbstudy.platform.kubernetes.api import Cluster, reason, status_of
 from lbstudy.platform.kubernetes.control_plane import CONTAINER
-from lbstudy.platform.kubernetes.services import ready_pod
+from lbstudy.platform.kubernetes.forward import ready_pod
 from lbstudy.platform.kubernetes.templates import container_name
 
-_APPLY: Final = "kubectl apply -k k8s"
-_APPLY_PUSH: Final = "kubectl apply -k k8s/overlays/push"
+_K8S: Final = "k8s"
+_PUSH: Final = "k8s/overlays/push"
 _ALLOW: Final = "the Role lbstudy-runner of k8s/ has what is needed"
-_RIGHTS: Final = (
-    ("coordination.k8s.io", "leases", "", ("get", "list", "watch", "create", "patch", "delete")),
-    ("apps", "deployments", "", ("get", "create", "patch", "delete")),
-    ("", "services", "", ("get", "create")),
-    ("batch", "jobs", "", ("create", "delete")),
-    ("", "pods", "", ("list", "watch", "create", "patch")),
-    ("", "pods", "log", ("get",)),
-    ("", "pods", "exec", ("get", "create")),
-    ("", "pods", "portforward", ("get", "create")),
-    ("discovery.k8s.io", "endpointslices", "", ("list", "watch")),
-)
-
-
 PUSHED: Final = 'discovery = "xds"'
-"""The settings that need a control plane."""
+"""The settings that need a control plane, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +32,23 @@ class Need:
     is_met: bool
     found: str
     advice: str = ""
-    only_for: str = ""  # settings of that kind; empty: every run needs it
+    only_for: str = ""  # the settings that need it; empty: every run
 
 
-async def needs(cluster: Cluster) -> list[Need]:
-    """Look at everything; when the API cannot be asked, that is all there is to tell."""
+def apply(namespace: str, folder: str = _K8S) -> str:
+    """Return how to apply what is missing in a namespace."""
+    if namespace == names.NAMESPACE:
+        return f"kubectl apply -k {folder}"
+    return f"apply {folder} with an overlay that says namespace: {namespace}, as docs/kubernetes.md shows"
+
+
+async def needs(cluster: Cluster, *, by_name: bool = False) -> list[Need]:
+    """Check everything; if the API does not answer, that is the only result.
+
+    Args:
+        cluster: the cluster.
+        by_name: whether servers other than the applied greeter are studied.
+    """
     api = await _api(cluster)
     if not api.is_met:
         return [api]
@@ -58,7 +57,7 @@ async def needs(cluster: Cluster) -> list[Need]:
         return [api, namespace]
     rest = await asyncio.gather(
         _rights(cluster),
-        _deployment(cluster, names.SERVER_TEMPLATE, "server"),
+        *([] if by_name else [_deployment(cluster, names.SERVER_TEMPLATE, "server")]),
         _deployment(cluster, names.CLIENT_TEMPLATE, "client"),
         _control_plane(cluster),
         _service(cluster, names.COLLECTOR),
@@ -68,22 +67,23 @@ async def needs(cluster: Cluster) -> list[Need]:
     return [api, namespace, *rest]
 
 
-async def require(cluster: Cluster, *, control_plane: bool) -> None:
-    """Raise a PlatformError with what is missing, all of it in one line.
+async def require(cluster: Cluster, *, control_plane: bool, by_name: bool = False) -> None:
+    """Raise a PlatformError with everything that is missing, in one line.
 
     Args:
-        cluster: where.
-        control_plane: the run has settings that are pushed.
+        cluster: the cluster.
+        control_plane: whether the run has settings with a control plane.
+        by_name: whether it studies servers other than the applied greeter.
     """
     missing: dict[str, list[str]] = {}
-    for need in await needs(cluster):
+    for need in await needs(cluster, by_name=by_name):
         if not need.is_met and (control_plane or need.only_for != PUSHED):
             missing.setdefault(need.advice, []).append(need.found)
     if missing:
-        told = "; ".join(
-            ", ".join(found) + (f" ({advice})" if advice else "") for advice, found in missing.items()
+        text = "; ".join(
+            ", ".join(lacks) + (f" ({advice})" if advice else "") for advice, lacks in missing.items()
         )
-        raise PlatformError(f"{told}; lbstudy doctor --on kubernetes looks at everything")
+        raise PlatformError(f"{text}; lbstudy doctor --on kubernetes looks at everything")
 
 
 async def _api(cluster: Cluster) -> Need:
@@ -103,29 +103,26 @@ async def _namespace(cluster: Cluster) -> Need:
         await cluster.objects.get(Namespace, name)
     except httpx2.HTTPError as error:
         if status_of(error) == httpx2.codes.NOT_FOUND:
-            return Need("namespace", False, f"there is no namespace {name}", _APPLY)
-        if status_of(error) != httpx2.codes.FORBIDDEN:  # who may not look at it may still use it
+            return Need("namespace", False, f"there is no namespace {name}", apply(name))
+        # without the right to look at it, the user may still use it
+        if status_of(error) != httpx2.codes.FORBIDDEN:
             return Need("namespace", False, f"namespace {name}: {reason(error)}")
     return Need("namespace", True, name)
 
 
 async def _rights(cluster: Cluster) -> Need:
-    asked = [
-        (verb, group, resource, subresource)
-        for group, resource, subresource, verbs in _RIGHTS
-        for verb in verbs
-    ]
+    asked = list(rights.asked())
     try:
-        allowed = await asyncio.gather(*(_may(cluster, *one) for one in asked))
+        allowed = await asyncio.gather(*(_may(cluster, *right) for right in asked))
     except (httpx2.HTTPError, KeyError, ValueError) as error:
-        return Need("permissions", False, f"permissions cannot be asked for: {reason(error)}")
+        return Need("permissions", False, f"permissions cannot be checked: {reason(error)}")
     lacking: dict[str, list[str]] = {}
     for (verb, _, resource, subresource), is_allowed in zip(asked, allowed, strict=True):
         if not is_allowed:
             lacking.setdefault(f"{resource}/{subresource}".rstrip("/"), []).append(verb)
     if lacking:
-        told = ", ".join(f"{'/'.join(verbs)} {what}" for what, verbs in lacking.items())
-        return Need("permissions", False, f"not allowed in namespace {cluster.namespace}: {told}", _ALLOW)
+        text = ", ".join(f"{'/'.join(verbs)} {what}" for what, verbs in lacking.items())
+        return Need("permissions", False, f"not allowed in namespace {cluster.namespace}: {text}", _ALLOW)
     return Need("permissions", True, f"all {len(asked)}")
 
 
@@ -144,28 +141,27 @@ async def _may(cluster: Cluster, verb: str, group: str, resource: str, subresour
     return bool(answer.json()["status"]["allowed"])
 
 
-async def _deployment(cluster: Cluster, name: str, container: str) -> Need:
-    what = f"Deployment {name}"
+async def _deployment(cluster: Cluster, name: str, container: str, folder: str = _K8S) -> Need:
+    what, applied = f"Deployment {name}", apply(cluster.namespace, folder)
     try:
-        found: Mapping[str, Any] = (await cluster.objects.get(Deployment, name)).to_dict()
-        container_name(dict(found), container)
+        deployment: Mapping[str, Any] = (await cluster.objects.get(Deployment, name)).to_dict()
+        container_name(dict(deployment), container)
     except PlatformError as error:
-        return Need(what, False, f"{what}: {error}", _APPLY)
+        return Need(what, False, f"{what}: {error}", applied)
     except httpx2.HTTPError as error:
         is_absent = isinstance(error, ApiError) and error.status.code == httpx2.codes.NOT_FOUND
-        told = f"there is no {what}" if is_absent else f"{what}: {reason(error)}"
-        return Need(what, False, told, _APPLY if is_absent else "")
-    selector = found["spec"]["selector"].get("matchLabels") or {}
+        text = f"there is no {what}" if is_absent else f"{what}: {reason(error)}"
+        return Need(what, False, text, applied if is_absent else "")
+    selector = deployment["spec"]["selector"].get("matchLabels") or {}
     if names.WORKLOAD not in selector:
-        return Need(what, False, f"{what}: its selector lacks the label {names.WORKLOAD}", _APPLY)
+        return Need(what, False, f"{what}: its selector lacks the label {names.WORKLOAD}", applied)
     return Need(what, True, "its pod template is there")
 
 
 async def _control_plane(cluster: Cluster) -> Need:
-    """The applied control plane, whose pod template those of a run have."""
-    found = await _deployment(cluster, names.PUSH_TEMPLATE, CONTAINER)
-    advice = _APPLY_PUSH if found.advice == _APPLY else found.advice
-    return replace(found, advice=advice, only_for=PUSHED)
+    """Check the applied control plane, whose pod template the control planes of a run use."""
+    need = await _deployment(cluster, names.PUSH_TEMPLATE, CONTAINER, _PUSH)
+    return replace(need, only_for=PUSHED)
 
 
 async def _service(cluster: Cluster, name: str) -> Need:
@@ -175,7 +171,7 @@ async def _service(cluster: Cluster, name: str) -> Need:
     except PlatformError as error:
         cause = error.__cause__
         if isinstance(cause, ApiError) and cause.status.code == httpx2.codes.NOT_FOUND:
-            return Need(what, False, f"there is no {what}", _APPLY)
+            return Need(what, False, f"there is no {what}", apply(cluster.namespace))
         advice = f"kubectl -n {cluster.namespace} get pods"
         return Need(what, False, str(error), advice)
     return Need(what, True, pod)

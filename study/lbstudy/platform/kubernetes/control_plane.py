@@ -1,39 +1,36 @@
-"""The control plane of a setting's servers: a Deployment, and the Service by which it is found. Pure.
+"""The control plane of a setting's servers: a Deployment, and the Service that leads to it. No I/O.
 
-It has the pod template of the applied Deployment of k8s/components/push, with its image and service account.
-It watches the whole namespace, and tells clients of the service that they name.
+It uses the pod template of the applied Deployment of k8s/components/push, including its image and service
+account. It watches the whole namespace, and sends each client the service that the client names.
 """
 
 from collections.abc import Mapping
 from typing import Final
 
-import msgspec
-
 from lbstudy.platform import push
 from lbstudy.platform.interface import PushSpec, ServerSpec
 from lbstudy.platform.kubernetes import names
-from lbstudy.platform.kubernetes.observer import Answer
-from lbstudy.platform.kubernetes.owner import Object, Owner
+from lbstudy.platform.kubernetes.names import Object, Owner
 from lbstudy.platform.kubernetes.templates import container_of, environment, pod_of
 
 REMOVED_WITHIN: Final = 10
-"""Seconds that a server which ends waits until no client has it in its list."""
+"""Seconds that a terminating server waits until no client has it in its list."""
 CONTAINER: Final = "control-plane"
 _AWAIT_REMOVED: Final = f"{push.MODULE}.await_removed"
 
 
 def deployment(template: Object, service: str, spec: PushSpec, owner: Owner) -> Object:
-    """The Deployment of a service's control plane: one replica, as on the local platform.
+    """Return the Deployment of a service's control plane: one replica, as on the local platform.
 
     Args:
         template: the applied Deployment.
-        service: whose servers are pushed.
-        spec: of the control plane.
-        owner: of the object.
+        service: the service whose servers are pushed.
+        spec: the control plane.
+        owner: the object's owner.
     """
     name = push.control_plane(service)
     pod = pod_of(template["spec"]["template"], owner, name)
-    # Those of the applied Deployment count its own pods.
+    # The applied Deployment selects its own pods by these.
     pod["spec"].pop("topologySpreadConstraints", None)
     container = container_of(pod, CONTAINER)
     container["command"] = ["opentelemetry-instrument", "python", "-m", push.MODULE]
@@ -41,6 +38,9 @@ def deployment(template: Object, service: str, spec: PushSpec, owner: Owner) -> 
         *("--address", f"0.0.0.0:{push.CLIENTS_PORT}", "--kubernetes=$(POD_NAMESPACE)"),
         *("--port-name=grpc", f"--policy={spec.policy}"),
     ]
+    for probe in ("livenessProbe", "readinessProbe", "startupProbe"):
+        if "grpc" in (container.get(probe) or {}):
+            container[probe]["grpc"]["port"] = push.CLIENTS_PORT  # with k8s/components/tls it has another one
     container["env"] = environment(container.get("env") or [], spec.env)
     return {
         "apiVersion": "apps/v1",
@@ -56,9 +56,9 @@ def deployment(template: Object, service: str, spec: PushSpec, owner: Owner) -> 
 
 
 def service(service: str, owner: Owner) -> Object:
-    """The Service of a service's control plane, for clients, and for servers that end.
+    """Return the Service of a service's control plane, for clients and for terminating servers.
 
-    It has an address of its own, so that a client whose control plane ended is led to the next one.
+    It has its own address, so that a client whose control plane ended is led to the next one.
     """
     name = push.control_plane(service)
     port = {"name": "xds", "port": push.CLIENTS_PORT, "targetPort": push.CLIENTS_PORT, "appProtocol": "grpc"}
@@ -71,15 +71,15 @@ def service(service: str, owner: Owner) -> Object:
 
 
 def client_env(service: str) -> Mapping[str, str]:
-    """The variables by which a service's clients find the control plane."""
+    """Return the variables by which a service's clients find the control plane."""
     return push.client_env(f"dns:///{push.control_plane(service)}:{push.CLIENTS_PORT}")
 
 
 def set_hook(container: Object, spec: ServerSpec) -> None:
-    """Have a server wait before its end until its removal is acknowledged, where it is pushed.
+    """Make a server wait before its end until its removal is confirmed, if it has a control plane.
 
-    Where k8s/overlays/push was applied, the template has that hook for the live control plane. It is not
-    that of a run's servers; another hook of the template's stays.
+    With k8s/overlays/push, the template has such a hook for the live control plane, which is not the control
+    plane of a run's servers. Any other hook of the template is kept.
     """
     lifecycle: Object = container.get("lifecycle") or {}
     command = ((lifecycle.get("preStop") or {}).get("exec") or {}).get("command") or []
@@ -92,27 +92,3 @@ def set_hook(container: Object, spec: ServerSpec) -> None:
     container.pop("lifecycle", None)
     if lifecycle:
         container["lifecycle"] = lifecycle
-
-
-class _Told(msgspec.Struct, frozen=True):
-    """What a control plane writes of a service's endpoints; ``addresses`` have ports."""
-
-    event: str
-    time_unix_nano: int
-    service: str = ""
-    addresses: tuple[str, ...] = ()
-
-
-def read_told(line: str, service: str) -> Answer | None:
-    """What a line of a control plane's log says of which servers it tells the service's clients.
-
-    None when it says nothing of that. The instant is the control plane's own.
-    """
-    try:
-        told = msgspec.json.decode(line, type=_Told)
-    except msgspec.DecodeError:
-        return None
-    if told.service != service or told.event not in {"endpoints", "withheld"}:
-        return None
-    hosts = [address.rpartition(":")[0].strip("[]") for address in told.addresses]
-    return Answer(service, "NOERROR", hosts, told.time_unix_nano, told.time_unix_nano)

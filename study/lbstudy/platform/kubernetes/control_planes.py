@@ -1,6 +1,5 @@
-"""The control planes of a run: made with their servers, Ready before clients, the last to end."""
+"""The control planes of a run: created with their servers, Ready before the clients, ended last."""
 
-import asyncio
 from collections.abc import Collection
 from typing import Final
 
@@ -9,10 +8,10 @@ from lightkube.resources.core_v1 import Service
 from lightkube.types import PatchType
 
 from lbstudy.platform import push
-from lbstudy.platform.interface import PlatformError, ServerSpec
-from lbstudy.platform.kubernetes import control_plane, names
+from lbstudy.platform.interface import ServerSpec
+from lbstudy.platform.kubernetes import control_plane
 from lbstudy.platform.kubernetes.api import Cluster, api_errors, create, persistently, typed
-from lbstudy.platform.kubernetes.owner import Object, Owner
+from lbstudy.platform.kubernetes.names import Object, Owner
 from lbstudy.platform.kubernetes.templates import container_name
 from lbstudy.platform.kubernetes.watching import Watching
 
@@ -20,12 +19,12 @@ _READY_WITHIN: Final = 180.0  # s
 
 
 class ControlPlanes:
-    """Those of a run's services that are pushed.
+    """The control planes of a run's services.
 
     Args:
-        cluster: where.
-        services: the Deployments of servers that are pushed.
-        seen: what becomes of pods.
+        cluster: the cluster.
+        services: the Deployments of servers that have a control plane.
+        seen: watches the pods.
     """
 
     def __init__(self, cluster: Cluster, services: Collection[str], seen: Watching) -> None:
@@ -36,7 +35,7 @@ class ControlPlanes:
         self.template: Object = {}  # the applied Deployment
 
     def push(self, service: str) -> bool:
-        """Whether a service's servers are pushed."""
+        """Return whether a service has a control plane."""
         return service in self._services
 
     def __contains__(self, workload: str) -> bool:
@@ -48,7 +47,7 @@ class ControlPlanes:
         return container_name(self.template, control_plane.CONTAINER)
 
     async def create(self, spec: ServerSpec, owner: Owner) -> None:
-        """Make that of a Deployment of servers. Raises PlatformError."""
+        """Create the control plane of a Deployment of servers. Raises PlatformError."""
         assert spec.push is not None
         name = push.control_plane(spec.name)
         with api_errors(f"creating {name}"):
@@ -58,19 +57,16 @@ class ControlPlanes:
         self._made.append(name)
 
     async def ready(self, service: str) -> None:
-        """Wait until clients reach that of a service. Raises PlatformError."""
+        """Wait until clients can reach the control plane of a service. Raises PlatformError."""
         name = push.control_plane(service)
-        try:
-            async with asyncio.timeout(_READY_WITHIN):
-                await self._seen.until(lambda: any(pod.ready for pod in self._seen.pods.of(name)))
-        except TimeoutError:
-            raise PlatformError(
-                f"{name} was not Ready within {_READY_WITHIN:.0f} s; is the image of the Deployment"
-                f" {names.PUSH_TEMPLATE} where the cluster's nodes find it?"
-            ) from None
+        await self._seen.until(
+            lambda: any(pod.ready for pod in self._seen.pods.of(name)),
+            lambda: f"{name} to be Ready",
+            _READY_WITHIN,
+        )
 
     async def end(self) -> None:
-        """Have all of them end: servers have asked them before. Raises what the API's client does."""
+        """End all of them; servers must have ended before. Raises the errors of the API's client."""
         for name in self._made:
             await persistently(
                 lambda name=name: self._cluster.objects.patch(  # type: ignore[misc]

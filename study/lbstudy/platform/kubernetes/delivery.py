@@ -1,4 +1,4 @@
-"""How late watches tell: measured by changes that this program makes itself. Pure."""
+"""Measures how late watches report, with changes that this program makes itself. No I/O."""
 
 from dataclasses import dataclass, field
 
@@ -7,21 +7,21 @@ _NANO = 1_000_000_000
 
 @dataclass(slots=True)
 class Delivery:
-    """From the sending of a renewal of the run's Lease to the watch that tells of it.
+    """The time from sending a renewal of the run's Lease until the watch reports it.
 
-    The API accepted it after it was sent: the time in between is more than the watch's delay. What others
-    change is told by the same API, and taken in by the same event loop.
+    The API accepted the renewal after it was sent, so this time is longer than the watch's delay. The same
+    API reports what others change, and the same event loop reads it.
     """
 
     delays: list[float] = field(default_factory=list)  # s
     _sent: dict[str, int] = field(default_factory=dict)  # renewTime → ns, monotonic
 
     def sent(self, renewal: str, at: int) -> None:
-        """A renewal is being sent."""
+        """Note that a renewal is being sent."""
         self._sent[renewal] = at
 
     def told(self, renewal: str, at: int) -> None:
-        """The watch has told of it."""
+        """Note that the watch has reported it."""
         if (sent := self._sent.pop(renewal, None)) is not None:
             self.delays.append((at - sent) / _NANO)
 

@@ -1,4 +1,4 @@
-"""What is recorded of a cluster with a run: its version, its nodes, how its DNS answers."""
+"""What a run records about a cluster: its version, its nodes, and how its DNS answers."""
 
 import re
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ _NODES_NAMED: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """A cluster, for a run's provenance."""
+    """A cluster, to be kept with a run's result."""
 
     namespace: str
     cluster: Mapping[str, str]
@@ -23,7 +23,7 @@ class Described:
 
 
 async def describe_cluster(cluster: Cluster) -> Described:
-    """Look at the cluster, as far as the user may. Raises PlatformError when the API does not answer."""
+    """Describe the cluster, as far as the user's rights allow. Raises PlatformError without an answer."""
     with api_errors("reading the cluster's version"):
         answer = await cluster.http.get("/version", timeout=15.0)
         answer.raise_for_status()
@@ -40,37 +40,37 @@ async def _nodes(cluster: Cluster) -> dict[str, str]:
         nodes = [node async for node in cluster.objects.list(Node)]
     except httpx2.HTTPError:
         return {"nodes": "not readable"}
-    told = []
+    parts = []
     for node in nodes[:_NODES_NAMED]:
         info = node.status.nodeInfo if node.status else None
         capacity = (node.status.capacity if node.status else None) or {}
         name = node.metadata.name if node.metadata else ""
         if info is not None:
-            told.append(
+            parts.append(
                 f"{name} ({capacity.get('cpu', '?')} CPU, {info.kubeletVersion}, {info.osImage},"
                 f" {info.kernelVersion}, {info.containerRuntimeVersion})"
             )
     more = f" and {len(nodes) - _NODES_NAMED} more" if len(nodes) > _NODES_NAMED else ""
-    return {"nodes": f"{len(nodes)}: {', '.join(told)}{more}"}
+    return {"nodes": f"{len(nodes)}: {', '.join(parts)}{more}"}
 
 
 async def _dns(cluster: Cluster) -> dict[str, str]:
     try:
-        found = await cluster.objects.get(ConfigMap, "coredns", namespace="kube-system")
+        config_map = await cluster.objects.get(ConfigMap, "coredns", namespace="kube-system")
     except httpx2.HTTPError:
         return {"CoreDNS": "Corefile not readable"}
-    return {"CoreDNS": corefile((found.data or {}).get("Corefile", ""))}
+    return {"CoreDNS": corefile((config_map.data or {}).get("Corefile", ""))}
 
 
 def corefile(text: str) -> str:
-    """What a Corefile says of times: the records' TTL, and what is cached."""
+    """Return the times in a Corefile: the records' TTL, and the caching."""
     plain = re.sub(r"#.*", "", text)
     ttl = re.search(r"kubernetes\b[^{]*\{[^}]*?\bttl\s+(\d+)", plain)
     cache = re.search(r"^\s*cache\b[ \t]*(\d+)?[^\n{]*(\{[^}]*\})?", plain, re.MULTILINE)
-    told = [f"ttl {ttl[1]} s" if ttl else "ttl 5 s (the default)"]
+    parts = [f"ttl {ttl[1]} s" if ttl else "ttl 5 s (the default)"]
     if cache is None:
-        told.append("no cache")
+        parts.append("no cache")
     else:
         inner = " ".join((cache[2] or "").strip("{} \n").split())
-        told.append(f"cache {cache[1] or 3600} s" + (f" ({inner})" if inner else ""))
-    return ", ".join(told)
+        parts.append(f"cache {cache[1] or 3600} s" + (f" ({inner})" if inner else ""))
+    return ", ".join(parts)

@@ -1,4 +1,4 @@
-"""Following what pods write, from their beginning to their end: a pod's log goes with it."""
+"""Follows what pods write from beginning to end, because a pod's log is deleted with the pod."""
 
 import asyncio
 import os
@@ -11,20 +11,20 @@ import httpx2
 
 from lbstudy.platform.kubernetes.api import Cluster, status_of
 
-_PAUSE: Final = 0.2  # s, before the log is asked for again
-_AFTER_THE_END: Final = 5.0  # s, for which a log that breaks off is asked for again when its pod has ended
+_PAUSE: Final = 0.2  # s until the log is requested again
+_AFTER_THE_END: Final = 5.0  # s for which the log of an ended pod is requested again if it breaks off
 
 
 class PodLog:
     """Writes a container's log to a file until the container has ended.
 
     Args:
-        cluster: whose.
-        pod: its name.
-        container: whose log.
-        file: where to. What was there is replaced when the log has to be read again from its beginning;
-            that of a container that was started again comes after that of the one before.
-        on_line: is given each complete line once, without its end.
+        cluster: the cluster.
+        pod: the pod's name.
+        container: the container's name.
+        file: the file. If the log must be read again from its beginning, its content is replaced; the log of
+            a restarted container is appended.
+        on_line: called with each complete line once, without its line end.
     """
 
     def __init__(
@@ -40,14 +40,14 @@ class PodLog:
         self._container = container
         self._file = file
         self._on_line = on_line
-        self._told = 0  # lines of this container
-        self._first = b""  # line, by which a container's log is told from that of the next
-        self._before = 0  # bytes, of the containers before this one
+        self._told = 0  # lines read of this container
+        self._first = b""  # the first line, which distinguishes this container's log from the next one's
+        self._before = 0  # bytes of earlier containers
         self.ended = asyncio.Event()
-        """Set by whoever knows that the pod has ended: a log that ends after that is complete."""
+        """Set when the pod is known to have ended: a log that ends after that is complete."""
 
     async def follow(self) -> None:
-        """Follow until the pod has ended and its log was read to the end, or it cannot be read any more."""
+        """Follow until the pod has ended and its log was read completely, or cannot be read any more."""
         deadline: float | None = None
         while True:
             was_ended = self.ended.is_set()
@@ -55,7 +55,7 @@ class PodLog:
                 deadline = time.monotonic() + _AFTER_THE_END
             try:
                 await self._read(follow=not was_ended)
-                # The log of a container that is started again begins anew; of one that ended, it is complete.
+                # After a restart the log begins anew; after the container's end it is complete.
                 if was_ended or await self._ends_soon():
                     return
             except (httpx2.HTTPError, OSError) as error:
@@ -64,7 +64,7 @@ class PodLog:
             await asyncio.sleep(_PAUSE)
 
     async def _ends_soon(self) -> bool:
-        """Whether the pod ends with its log, as it does unless its container is started again."""
+        """Return whether the pod ends with its log, as it does unless its container is restarted."""
         try:
             async with asyncio.timeout(_AFTER_THE_END):
                 await self.ended.wait()
@@ -94,7 +94,7 @@ class PodLog:
                         self._tell(lines, line)
 
     def _begin(self, first: bytes, out: BinaryIO) -> None:
-        """A log begins: the one that was read before, or that of another container."""
+        """Note the beginning of a log: the same as before, or that of another container."""
         if self._first and first != self._first:
             self._before = out.seek(0, os.SEEK_END)
             self._told = 0

@@ -1,4 +1,4 @@
-"""What the observer pod tells of DNS."""
+"""Reads, from the logs of the observer pod and of control planes, which servers clients are sent to."""
 
 from importlib.resources import files
 
@@ -7,8 +7,8 @@ import msgspec
 from lbstudy.platform.kubernetes.pods import Receipt
 
 
-class Answer(msgspec.Struct, frozen=True):
-    """A name's answer changed; see ``observer_program``."""
+class AnswerChange(msgspec.Struct, frozen=True):
+    """The answer for a name changed; see ``observer_program``."""
 
     name: str
     rcode: str
@@ -18,18 +18,42 @@ class Answer(msgspec.Struct, frozen=True):
 
     @property
     def receipt(self) -> Receipt:
-        """When, by the pod's clock."""
+        """When it was received, by the pod's clock."""
         return Receipt(self.after, (self.after - self.before) / 1e9)
 
 
 def program() -> str:
-    """The observer's source."""
+    """Return the observer's source."""
     return files(__package__).joinpath("observer_program.py").read_text(encoding="utf-8")
 
 
-def read_answer(line: str) -> Answer | None:
-    """A line of the observer's log; None for one that is no answer."""
+def read_answer(line: str) -> AnswerChange | None:
+    """Parse a line of the observer's log; None if it is not an answer."""
     try:
-        return msgspec.json.decode(line, type=Answer)
+        return msgspec.json.decode(line, type=AnswerChange)
     except msgspec.DecodeError:
         return None
+
+
+class _Told(msgspec.Struct, frozen=True):
+    """What a control plane writes about a service's endpoints; ``addresses`` have ports."""
+
+    event: str
+    time_unix_nano: int
+    service: str = ""
+    addresses: tuple[str, ...] = ()
+
+
+def read_told(line: str, service: str) -> AnswerChange | None:
+    """Parse a line of a control plane's log: the servers that it sends to the service's clients.
+
+    None if the line is about something else. The instant is the control plane's own.
+    """
+    try:
+        event = msgspec.json.decode(line, type=_Told)
+    except msgspec.DecodeError:
+        return None
+    if event.service != service or event.event not in {"endpoints", "withheld"}:
+        return None
+    hosts = [address.rpartition(":")[0].strip("[]") for address in event.addresses]
+    return AnswerChange(service, "NOERROR", hosts, event.time_unix_nano, event.time_unix_nano)

@@ -1,12 +1,12 @@
-"""The program of the observer pod: asks DNS for names all the time, and tells when an answer changes.
+"""The program of the observer pod: asks DNS for names continuously, and reports when an answer changes.
 
-It runs in the clients' image, as `python -c SOURCE NAME ...`, with dnspython (the instrumentation has it too)
-and nothing of the study. Each line of its output is a JSON object:
+It runs in the clients' image as `python -c SOURCE NAME ...`, with dnspython (which the image has for it) and
+no module of the study. Each line of its output is a JSON object:
 
     {"name": "greeter-stock", "addresses": ["10.0.0.7"], "rcode": "NOERROR", "before": ns, "after": ns}
 
-The answer became so between ``before`` (the last question that was answered otherwise was sent) and
-``after`` (this answer was received), in nanoseconds since the Unix epoch, by the pod's clock.
+The answer changed between ``before`` (when the last question with the old answer was sent) and ``after``
+(when this answer was received), in nanoseconds since the Unix epoch by the pod's clock.
 """
 
 import json
@@ -20,30 +20,30 @@ import dns.rcode
 import dns.rdatatype
 import dns.resolver
 
-EVERY = 0.05  # s, from one question to the next, for each name
-PATIENCE = 1.0  # s, for an answer
+EVERY = 0.05  # s between two questions for a name
+PATIENCE = 1.0  # s to wait for an answer
 
 
 def resolve(resolver: dns.resolver.Resolver, name: str) -> tuple[str, list[str]]:
-    """Ask the first nameserver that answers; a truncated answer is asked for again by TCP."""
+    """Ask the first nameserver that answers; a truncated answer is requested again over TCP."""
     question = dns.message.make_query(name, dns.rdatatype.A)
     for nameserver in resolver.nameservers:
         try:
             answer, _ = dns.query.udp_with_fallback(question, str(nameserver), timeout=PATIENCE)
         except (dns.exception.DNSException, OSError, EOFError):
             continue
-        found = sorted(
+        addresses = sorted(
             record.address
             for records in answer.answer
             if records.rdtype == dns.rdatatype.A
             for record in records
         )
-        return dns.rcode.to_text(answer.rcode()), found
+        return dns.rcode.to_text(answer.rcode()), addresses
     return "TIMEOUT", []
 
 
 def main(services: list[str]) -> None:
-    """Ask until killed. A service's name is completed by the first of the pod's search domains."""
+    """Ask until killed. A service's name is completed by the pod's first search domain."""
     resolver = dns.resolver.Resolver()
     domain = str(resolver.search[0]) if resolver.search else ""
     last: dict[str, tuple[str, list[str]]] = {}
@@ -52,20 +52,20 @@ def main(services: list[str]) -> None:
     while True:
         for service in services:
             asked = time.time_ns()
-            found = resolve(resolver, f"{service}.{domain}")
+            answer = resolve(resolver, f"{service}.{domain}")
             answered = time.time_ns()
-            if found[0] == "TIMEOUT":
-                continue  # no news: the next answer has the longer bound
-            if found != last.get(service):
+            if answer[0] == "TIMEOUT":
+                continue  # unchanged: the next answer has the wider bound
+            if answer != last.get(service):
                 line = {
                     "name": service,
-                    "rcode": found[0],
-                    "addresses": found[1],
+                    "rcode": answer[0],
+                    "addresses": answer[1],
                     "before": asked_last.get(service, asked),
                     "after": answered,
                 }
                 print(json.dumps(line), flush=True)  # noqa: T201 - its output is the pod's log
-                last[service] = found
+                last[service] = answer
             asked_last[service] = asked
         due = max(due + EVERY, time.monotonic())
         time.sleep(max(0.0, due - time.monotonic()))

@@ -1,4 +1,4 @@
-"""Exec and port-forward: WebSockets of the API, with the channels of its protocol v4 and v5."""
+"""Exec and port-forward: WebSockets of the API, with the channels of its protocols v4 and v5."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,7 +11,6 @@ from lbstudy.platform.kubernetes.api import Cluster
 
 STDIN: Final = 0
 STDOUT: Final = 1
-STDERR: Final = 2
 ERROR: Final = 3
 
 

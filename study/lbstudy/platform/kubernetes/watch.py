@@ -1,6 +1,6 @@
-"""Following a kind of object through the API: list, then watch, and again whatever happens to the watch.
+"""Follows a kind of object through the API: list, then watch, and again if the watch is lost.
 
-lightkube's own watch hides that it began anew, after which it tells of no deletion in between.
+lightkube's own watch does not show that it began anew, and then misses deletions in between.
 """
 
 import asyncio
@@ -14,30 +14,30 @@ import msgspec
 
 from lbstudy.platform.interface import PlatformError
 from lbstudy.platform.kubernetes import wire
-from lbstudy.platform.kubernetes.api import Cluster, reason, status_of
+from lbstudy.platform.kubernetes.api import FREE_WITHIN, Cluster, reason, status_of
 
-ObjectT = TypeVar("ObjectT", wire.Pod, wire.EndpointSlice, wire.Lease)
+ObjectT = TypeVar("ObjectT", wire.Pod, wire.EndpointSlice, wire.Lease, wire.Deployment, wire.Job, wire.Notice)
 
 _GONE: Final = 410
-_FINAL: Final = frozenset({401, 403, 404})  # asking again changes nothing
-_PAUSE: Final = 0.2  # s, before a watch that was lost is opened again; doubled each time
+_FINAL: Final = frozenset({401, 403, 404})  # repeating the request would not help
+_PAUSE: Final = 0.2  # s until a lost watch is opened again; doubled each time
 _LONGEST_PAUSE: Final = 5.0
 _GIVE_UP: Final = 60.0  # s without the API
 _PAGE: Final = 500
-_BURST: Final = 500_000_000  # ns: what comes so soon may have happened while nobody watched
+_BURST: Final = 500_000_000  # ns: what comes so soon after opening may have happened while there was no watch
 _SILENCE: Final = 90.0  # s without an event or a bookmark (which come each minute): the connection is dead
 
 
 @dataclass(frozen=True, slots=True)
-class Seen(Generic[ObjectT]):
-    """What a watch told, all at one instant.
+class WatchReport(Generic[ObjectT]):
+    """What a watch reported, all at one instant.
 
     Attributes:
         at: ns, monotonic: when it was received.
-        since: ns, monotonic: it happened after that, as far as the watch can tell; ``at`` while it runs.
-        changed: objects that are new or other than before.
+        since: ns, monotonic: it happened after that, as far as the watch can know; ``at`` while it runs.
+        changed: objects that are new or changed.
         deleted: objects that are gone.
-        complete: ``changed`` are all that there are: what is not among them is gone.
+        complete: whether ``changed`` are all objects, so that all others are gone.
     """
 
     at: int
@@ -45,6 +45,8 @@ class Seen(Generic[ObjectT]):
     changed: tuple[ObjectT, ...] = ()
     deleted: tuple[ObjectT, ...] = ()
     complete: bool = False
+    after: str = ""
+    """The version up to which nothing was missed before; "": from the beginning."""
 
 
 @dataclass(slots=True)
@@ -52,26 +54,29 @@ class Watch(Generic[ObjectT]):
     """Follows the objects of a kind with some labels in the cluster's namespace.
 
     Args:
-        cluster: whose.
-        path: of the kind, such as "api/v1" and "pods".
-        kind: of the objects.
+        cluster: the cluster.
+        path: the kind's path, such as "api/v1" and "pods".
+        kind: the objects' type.
         labels: a label selector.
-        tell: is given everything seen, in order.
+        tell: called with everything seen, in order.
+        report: called with the reason when the watch is lost, and with "" when it is open again.
     """
 
     cluster: Cluster
     path: tuple[str, str]
     kind: type[ObjectT]
     labels: str
-    tell: Callable[[Seen[ObjectT]], None]
-    _version: str = ""  # the watch goes on from there; "": it begins with a list
-    _heard: int = 0  # ns, monotonic: up to then nothing was missed
-    _events: msgspec.json.Decoder[wire.Event] = field(
-        default_factory=lambda: msgspec.json.Decoder(wire.Event)
+    tell: Callable[[WatchReport[ObjectT]], None]
+    report: Callable[[str], object] = lambda _: None
+    _version: str = ""  # where the watch continues; "": it begins with a list
+    _after: str = ""  # the same, but kept even if the API has forgotten it
+    _heard: int = 0  # ns, monotonic: nothing was missed up to then
+    _events: msgspec.json.Decoder[wire.WatchLine] = field(
+        default_factory=lambda: msgspec.json.Decoder(wire.WatchLine)
     )
 
     async def run(self) -> None:
-        """Follow until cancelled. Raises PlatformError when the API refuses, or is away for too long."""
+        """Follow until cancelled. Raises PlatformError if the API refuses, or is unavailable for too long."""
         pause, away = _PAUSE, 0.0
         while True:
             begun = time.monotonic()
@@ -84,6 +89,7 @@ class Watch(Generic[ObjectT]):
                 pause, away = _PAUSE, 0.0
                 continue
             except (httpx2.HTTPError, TimeoutError, msgspec.DecodeError, OSError) as error:
+                self.report(reason(error))
                 if status_of(error) in _FINAL:
                     raise PlatformError(f"watching {self.path[1]}: {reason(error)}") from error
                 away = 0.0 if time.monotonic() - begun > _LONGEST_PAUSE else away + pause
@@ -95,22 +101,22 @@ class Watch(Generic[ObjectT]):
                 pause, away = _PAUSE, 0.0  # the API ends each watch after a while
 
     async def _list(self) -> None:
-        found: list[ObjectT] = []
+        objects: list[ObjectT] = []
         version, more = "", ""
-        decoder = msgspec.json.Decoder(_LISTS[self.kind])
+        decoder = msgspec.json.Decoder(_List[self.kind])  # type: ignore[name-defined]  # a type that is known here only
         while True:
             query = {"labelSelector": self.labels, "limit": str(_PAGE)} | ({"continue": more} if more else {})
             asked = time.monotonic_ns()
             answer = await self.cluster.http.get(self._url(), params=query, timeout=15.0)
             _check(answer)
             page: Any = decoder.decode(answer.content)
-            found.extend(page.items)
+            objects.extend(page.items)
             version, more = page.metadata.resource_version, page.metadata.continue_
             if not more:
                 break
         since = self._heard or asked
-        self._tell(Seen(time.monotonic_ns(), since, tuple(found), complete=True))
-        self._version = version
+        self._tell(WatchReport(time.monotonic_ns(), since, tuple(objects), complete=True, after=self._after))
+        self._version = self._after = version
 
     async def _watch(self) -> None:
         query = {
@@ -119,12 +125,13 @@ class Watch(Generic[ObjectT]):
             "resourceVersion": self._version,
             "allowWatchBookmarks": "true",
         }
-        timeout = httpx2.Timeout(15.0, read=_SILENCE, pool=None)
+        timeout = httpx2.Timeout(15.0, read=_SILENCE, pool=FREE_WITHIN)
         heard = self._heard
         async with self.cluster.http.stream("GET", self._url(), params=query, timeout=timeout) as answer:
             if answer.status_code >= httpx2.codes.BAD_REQUEST:
                 await answer.aread()
             _check(answer)
+            self.report("")
             opened = time.monotonic_ns()
             async for line in answer.aiter_lines():
                 at = time.monotonic_ns()
@@ -133,22 +140,23 @@ class Watch(Generic[ObjectT]):
     def _take(self, line: str, at: int, since: int) -> None:
         event = self._events.decode(line)
         if event.type == wire.ERROR:
-            status = msgspec.json.decode(event.object, type=wire.Status)
+            status = msgspec.json.decode(event.object, type=wire.ApiStatus)
             if status.code == _GONE:
                 raise _GoneError
             raise httpx2.ReadError(status.message)
         if event.type == wire.BOOKMARK:
-            self._version = msgspec.json.decode(event.object, type=wire.OfAny).metadata.resource_version
+            found_any = msgspec.json.decode(event.object, type=wire.OfAny)
+            self._version = self._after = found_any.metadata.resource_version
             self._heard = at
             return
-        found = msgspec.json.decode(event.object, type=self.kind)
-        self._version = found.metadata.resource_version
+        item = msgspec.json.decode(event.object, type=self.kind)
+        self._version = self._after = item.metadata.resource_version
         if event.type == wire.DELETED:
-            self._tell(Seen(at, since, deleted=(found,)))
+            self._tell(WatchReport(at, since, deleted=(item,)))
         else:
-            self._tell(Seen(at, since, changed=(found,)))
+            self._tell(WatchReport(at, since, changed=(item,)))
 
-    def _tell(self, seen: Seen[ObjectT]) -> None:
+    def _tell(self, seen: WatchReport[ObjectT]) -> None:
         self._heard = seen.at
         self.tell(seen)
 
@@ -158,29 +166,12 @@ class Watch(Generic[ObjectT]):
 
 
 class _GoneError(Exception):
-    """The API does not remember the version that the watch was to go on from."""
+    """The API does not have the version any more at which the watch should continue."""
 
 
-class _PodList(msgspec.Struct):
+class _List(msgspec.Struct, Generic[ObjectT]):
     metadata: wire.ListMetadata
-    items: list[wire.Pod]
-
-
-class _SliceList(msgspec.Struct):
-    metadata: wire.ListMetadata
-    items: list[wire.EndpointSlice]
-
-
-class _LeaseList(msgspec.Struct):
-    metadata: wire.ListMetadata
-    items: list[wire.Lease]
-
-
-_LISTS: Final[dict[type[Any], type[Any]]] = {
-    wire.Pod: _PodList,
-    wire.EndpointSlice: _SliceList,
-    wire.Lease: _LeaseList,
-}
+    items: list[ObjectT]
 
 
 def _check(answer: httpx2.Response) -> None:

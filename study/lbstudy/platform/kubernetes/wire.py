@@ -1,4 +1,4 @@
-"""What the API's watches say, as far as it is used: small records out of its JSON."""
+"""The used fields of what the API's watches send, as small records made from its JSON."""
 
 from typing import Final
 
@@ -10,14 +10,14 @@ ERROR: Final = "ERROR"
 
 
 class Reference(msgspec.Struct, rename="camel", frozen=True):
-    """What an endpoint stands for."""
+    """The object that an endpoint belongs to."""
 
     kind: str = ""
     name: str = ""
 
 
 class Metadata(msgspec.Struct, rename="camel", frozen=True):
-    """Of any object."""
+    """An object's metadata."""
 
     name: str = ""
     uid: str = ""
@@ -27,48 +27,64 @@ class Metadata(msgspec.Struct, rename="camel", frozen=True):
     labels: dict[str, str] = {}
 
 
-class Condition(msgspec.Struct, frozen=True):
-    """Of a pod."""
+class Condition(msgspec.Struct, rename="camel", frozen=True):
+    """A condition of a pod, a Deployment or a Job."""
 
     type: str
     status: str
+    reason: str = ""
+    message: str = ""
+    last_transition_time: str | None = None  # to the second
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """Why a container does not run yet."""
+
+    reason: str = ""
+    message: str = ""
 
 
 class Terminated(msgspec.Struct, rename="camel", frozen=True):
-    """How a container ended."""
+    """How a container ended, and its termination message."""
 
     exit_code: int = 0
     reason: str = ""
+    message: str = ""
 
 
 class ContainerState(msgspec.Struct, frozen=True):
-    """One of the three is there."""
+    """The state of a container: one of the three is set."""
 
-    waiting: dict[str, object] | None = None
+    waiting: Waiting | None = None
     running: dict[str, object] | None = None
     terminated: Terminated | None = None
 
 
-class ContainerStatus(msgspec.Struct, frozen=True):
-    """Of a pod's container."""
+class ContainerStatus(msgspec.Struct, rename="camel", frozen=True):
+    """The status of a pod's container."""
 
     name: str
     state: ContainerState = ContainerState()
+    last_state: ContainerState = ContainerState()
+    restart_count: int = 0
 
 
 class PodSpec(msgspec.Struct, rename="camel", frozen=True):
-    """Where it runs."""
+    """Where a pod runs."""
 
     node_name: str = ""
 
 
 class PodStatus(msgspec.Struct, rename="camel", frozen=True):
-    """What the kubelet says of it."""
+    """What the kubelet reports of a pod."""
 
     phase: str = ""
     pod_ip: str = msgspec.field(default="", name="podIP")
     conditions: tuple[Condition, ...] = ()
     container_statuses: tuple[ContainerStatus, ...] = ()
+    init_container_statuses: tuple[ContainerStatus, ...] = ()
+    reason: str = ""
+    message: str = ""
 
 
 class Pod(msgspec.Struct, frozen=True):
@@ -80,14 +96,14 @@ class Pod(msgspec.Struct, frozen=True):
 
 
 class EndpointConditions(msgspec.Struct, frozen=True):
-    """A condition that is not told counts as the API says: ready unless it says otherwise."""
+    """An endpoint's conditions. An absent one has the API's default: ready, unless it says otherwise."""
 
     ready: bool | None = None
     serving: bool | None = None
     terminating: bool | None = None
 
 
-class Endpoint(msgspec.Struct, rename="camel", frozen=True):
+class ServiceEndpoint(msgspec.Struct, rename="camel", frozen=True):
     """One address of a Service."""
 
     addresses: tuple[str, ...] = ()
@@ -99,7 +115,7 @@ class EndpointSlice(msgspec.Struct, frozen=True):
     """Some of a Service's endpoints."""
 
     metadata: Metadata
-    endpoints: tuple[Endpoint, ...] | None = ()
+    endpoints: tuple[ServiceEndpoint, ...] | None = ()
 
 
 class LeaseSpec(msgspec.Struct, rename="camel", frozen=True):
@@ -109,13 +125,43 @@ class LeaseSpec(msgspec.Struct, rename="camel", frozen=True):
 
 
 class Lease(msgspec.Struct, frozen=True):
-    """Of a run."""
+    """A run's Lease."""
 
     metadata: Metadata
     spec: LeaseSpec = LeaseSpec()
 
 
-class Status(msgspec.Struct, frozen=True):
+class WorkloadStatus(msgspec.Struct, frozen=True):
+    """What the controller of a Deployment or a Job reports about it."""
+
+    conditions: tuple[Condition, ...] | None = ()
+
+
+class Deployment(msgspec.Struct, frozen=True):
+    """A Deployment."""
+
+    metadata: Metadata
+    status: WorkloadStatus = WorkloadStatus()
+
+
+class Job(msgspec.Struct, frozen=True):
+    """A Job."""
+
+    metadata: Metadata
+    status: WorkloadStatus = WorkloadStatus()
+
+
+class Notice(msgspec.Struct, rename="camel", frozen=True):
+    """An event of the namespace: what a controller reports about an object."""
+
+    metadata: Metadata
+    involved_object: Reference = Reference()
+    reason: str = ""
+    message: str = ""
+    type: str = ""
+
+
+class ApiStatus(msgspec.Struct, frozen=True):
     """An error of the API."""
 
     code: int = 0
@@ -123,13 +169,13 @@ class Status(msgspec.Struct, frozen=True):
 
 
 class ListMetadata(msgspec.Struct, rename="camel", frozen=True):
-    """Of a list."""
+    """A list's metadata."""
 
     resource_version: str = ""
     continue_: str = msgspec.field(default="", name="continue")
 
 
-class Event(msgspec.Struct, frozen=True):
+class WatchLine(msgspec.Struct, frozen=True):
     """A line of a watch."""
 
     type: str
@@ -137,6 +183,6 @@ class Event(msgspec.Struct, frozen=True):
 
 
 class OfAny(msgspec.Struct, frozen=True):
-    """An object of which only its metadata are read."""
+    """An object of which only the metadata are read."""
 
     metadata: Metadata

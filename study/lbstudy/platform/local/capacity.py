@@ -8,13 +8,13 @@ import psutil
 from lbstudy.platform.local.addresses import BLOCK_SIZE, BLOCKS
 
 POD_MEMORY = 40 * 2**20
-"""Bytes of memory that a pod is reckoned with; see benchmarks/pods.py."""
+"""Bytes of memory that a pod is assumed to need; see benchmarks/pods.py."""
 POD_TASKS = 24
-"""Threads that a pod is reckoned with: gRPC's pools and the exporters."""
+"""Threads that a pod is assumed to have: gRPC's pools and the exporters."""
 
 
 def most_pods() -> tuple[int, str]:
-    """The number of pods that fit now, and what bounds it."""
+    """Return the number of pods that fit now, and which resource limits it."""
     bounds = [
         (len(BLOCKS) * BLOCK_SIZE, "loopback addresses"),
         (psutil.virtual_memory().available // POD_MEMORY, "memory"),

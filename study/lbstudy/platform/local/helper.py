@@ -1,4 +1,4 @@
-"""A process of the platform's own (the node, the DNS server), steered over a socket."""
+"""A helper process of the platform (the node, the DNS server), controlled over a socket."""
 
 import asyncio
 import contextlib
@@ -14,7 +14,7 @@ LINE_LIMIT = 2**24
 
 
 class Helper:
-    """Started with one end of a socket, whose other end this holds; it ends when that is closed."""
+    """Started with one end of a socket, whose other end this object holds; it ends when that is closed."""
 
     def __init__(self, name: str, log: Path) -> None:
         self._name = name
@@ -30,17 +30,17 @@ class Helper:
         return self._process.pid
 
     async def start(self, module: str, *args: str, env: Mapping[str, str]) -> None:
-        """Run ``python -m module *args``, where ``{control}`` and ``{parent}`` are filled in.
+        """Run ``python -m module *args``, with ``{control}`` and ``{parent}`` replaced.
 
         Raises PlatformError.
         """
         ours, theirs = socket.socketpair()
-        filled = [one.format(control=theirs.fileno(), parent=os.getpid()) for one in args]
+        filled = [argument.format(control=theirs.fileno(), parent=os.getpid()) for argument in args]
         try:
             with self._log.open("ab") as log:
                 self._process = await asyncio.create_subprocess_exec(
                     sys.executable,
-                    "-P",  # the folder that the study is started in is no place to import from
+                    "-P",  # do not import from the folder in which the study was started
                     "-m",
                     module,
                     *filled,
@@ -49,7 +49,7 @@ class Helper:
                     stderr=log,
                     env=env,
                     pass_fds=[theirs.fileno()],
-                    start_new_session=True,  # a Ctrl-C of the terminal is for the study alone
+                    start_new_session=True,  # Ctrl-C in the terminal is meant for the study alone
                 )
         except OSError as error:
             ours.close()
@@ -59,12 +59,12 @@ class Helper:
         self._reader, self._writer = await asyncio.open_connection(sock=ours, limit=LINE_LIMIT)
 
     def send(self, line: bytes) -> None:
-        """Send one line; the process being gone shows in ``receive``."""
+        """Send one line; if the process is gone, ``receive`` shows it."""
         if self._writer is not None and not self._writer.is_closing():
             self._writer.write(line)
 
     async def receive(self) -> bytes:
-        """The next line; raises PlatformError when the process has ended."""
+        """Return the next line; raises PlatformError if the process has ended."""
         assert self._reader is not None
         with contextlib.suppress(ConnectionError):
             line = await self._reader.readline()
@@ -73,7 +73,7 @@ class Helper:
         raise PlatformError(f"the {self._name} has ended unexpectedly; see {self._log}")
 
     async def stop(self, grace: float) -> None:
-        """Close the socket, and wait for the process to end, at most ``grace`` seconds before SIGKILL."""
+        """Close the socket, and wait for the process to end: at most ``grace`` seconds, then SIGKILL."""
         if self._writer is not None:
             self._writer.close()
         process = self._process

@@ -1,4 +1,4 @@
-"""A process that must not outlive the one that started it (Linux)."""
+"""Ends a process with the process that started it (Linux)."""
 
 import ctypes
 import os
@@ -15,7 +15,8 @@ def die_with_parent(number: signal.Signals, parent: int) -> None:
 
     Args:
         number: the signal.
-        parent: the parent's process id, as it knows itself: if it has ended already, so do we.
+        parent: the parent's process id, as the parent knows it: if it has ended already, so does this
+            process.
     """
     _prctl(PR_SET_PDEATHSIG, number)
     if os.getppid() != parent:

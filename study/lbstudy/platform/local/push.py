@@ -1,4 +1,4 @@
-"""A control plane that pushes a Deployment's servers (endpoint_push), and what tells it of them."""
+"""A control plane that pushes a Deployment's servers (endpoint_push), and the reports that it gets."""
 
 import asyncio
 import contextlib
@@ -8,31 +8,32 @@ from dataclasses import dataclass, field
 import grpc
 from endpoint_push.v1 import push_pb2, push_pb2_grpc
 
+from lbstudy.direct import NO_PROXY
 from lbstudy.platform import push
 from lbstudy.platform.interface import PushSpec
 from lbstudy.platform.local.deployment import PodNames
-from lbstudy.platform.programs import PORT
 
 REPORTS_PORT = 18001
-_RETRY = 0.05  # s from a lost stream to the next attempt
+_RETRY = 0.05  # s after a lost stream until the next attempt
 _CLOSE_TIMEOUT = 1.0  # s
-# A control plane that is started anew must be told at once.
+# A restarted control plane must get its reports at once.
 _CHANNEL_OPTIONS = [
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 200),
     ("grpc.use_local_subchannel_pool", 1),
-    ("grpc.enable_http_proxy", 0),
+    NO_PROXY,
 ]
 
 Told = Callable[[int], None]
-"""Called with the instant, in ns since the Unix epoch, from which a control plane tells clients."""
+"""Called with the instant, in ns since the Unix epoch, from which a control plane informs clients."""
 
 
 class EndpointReports:
-    """Tells a control plane each list of a service's endpoints, and all of it again after a loss."""
+    """Sends a control plane each list of a service's endpoints, and sends it again after a loss."""
 
-    def __init__(self, service: str, target: str) -> None:
+    def __init__(self, service: str, target: str, port: int) -> None:
         self._service = service
+        self._port = port
         self._target = target
         self._addresses: dict[str, None] = {}  # in order
         self._waiting: list[Told] = []
@@ -40,18 +41,18 @@ class EndpointReports:
         self._task: asyncio.Task[None] | None = None
         self._closed = False
 
-    def enter(self, address: str, told: Told) -> None:
-        """A server became Ready; its address has no port."""
-        self._addresses[f"{address}:{PORT}"] = None
-        self._changed(told)
+    def enter(self, address: str, on_told: Told) -> None:
+        """Note that a server became Ready; its address has no port."""
+        self._addresses[f"{address}:{self._port}"] = None
+        self._changed(on_told)
 
-    def leave(self, address: str, told: Told) -> None:
-        """A server that was Ready is not any more."""
-        self._addresses.pop(f"{address}:{PORT}", None)
-        self._changed(told)
+    def leave(self, address: str, on_told: Told) -> None:
+        """Note that a server is no longer Ready."""
+        self._addresses.pop(f"{address}:{self._port}", None)
+        self._changed(on_told)
 
     async def close(self) -> None:
-        """Tell what is left, and end the stream; a control plane that is gone is not waited for."""
+        """Send what is left, and end the stream; does not wait for a control plane that is gone."""
         self._closed = True
         self._news.set()
         if self._task is not None:
@@ -59,8 +60,8 @@ class EndpointReports:
             for task in running:
                 task.cancel()
 
-    def _changed(self, told: Told) -> None:
-        self._waiting.append(told)
+    def _changed(self, on_told: Told) -> None:
+        self._waiting.append(on_told)
         self._news.set()
         if self._task is None:
             self._task = asyncio.create_task(self._run())
@@ -73,7 +74,7 @@ class EndpointReports:
                 await asyncio.sleep(_RETRY)
 
     async def _follow(self, channel: grpc.aio.Channel) -> None:
-        """Tell the present list, then each change, until the stream is lost."""
+        """Send the present list, then each change, until the stream is lost."""
         call = push_pb2_grpc.EndpointServiceStub(channel).ReportEndpoints(wait_for_ready=True)
         call.add_done_callback(lambda _: self._news.set())  # writing fails then
         serial = 0
@@ -89,8 +90,8 @@ class EndpointReports:
             if not isinstance(answer, push_pb2.ReportEndpointsResponse):
                 return  # the stream has ended
             del self._waiting[: len(waiting)]
-            for told in waiting:
-                told(answer.time_unix_nano)
+            for on_told in waiting:
+                on_told(answer.time_unix_nano)
             if self._closed and not self._waiting:
                 await call.done_writing()
                 await call.read()
@@ -99,29 +100,30 @@ class EndpointReports:
 
 
 @dataclass(slots=True, eq=False)
-class ControlPlane:
-    """The control plane of one Deployment of servers; a pod whose address stays when it is started again."""
+class ControlPlanePod:
+    """The control plane of one Deployment of servers: a pod that keeps its address when it is restarted."""
 
-    service: str  # the Deployment of servers, and the name by which clients ask
+    service: str  # the Deployment of servers, and the name that clients use
     spec: PushSpec
     address: str  # IPv4, without a port
+    port: int  # the servers' port
     seed: int
     pod: str = ""
     reports: EndpointReports = field(init=False)
     _names: PodNames = field(init=False)
 
     def __post_init__(self) -> None:
-        self.reports = EndpointReports(self.service, f"{self.address}:{REPORTS_PORT}")
+        self.reports = EndpointReports(self.service, f"{self.address}:{REPORTS_PORT}", self.port)
         self._names = PodNames(self.deployment, self.seed)
 
     def next_pod(self) -> str:
-        """The name of the pod that is to run now."""
+        """Return the name of the pod that is to run now."""
         self.pod = self._names.next()
         return self.pod
 
     @property
     def deployment(self) -> str:
-        """The Deployment of the control plane itself."""
+        """The control plane's own Deployment."""
         return push.control_plane(self.service)
 
     @property
@@ -134,12 +136,12 @@ class ControlPlane:
 
     @property
     def target(self) -> str:
-        """What clients name."""
+        """The target that clients use."""
         return push.target(self.service)
 
     @property
     def client_env(self) -> Mapping[str, str]:
-        """The variables by which gRPC finds the control plane."""
+        """Return the variables by which gRPC finds the control plane."""
         return push.client_env(self._for_clients)
 
     @property

@@ -1,16 +1,16 @@
-"""What was done while the load ran, on every chart over time: scale commands as lines, faults as bands."""
+"""What was done during the load, on every chart over time: scale commands as lines, faults as bands."""
 
 from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from lbstudy.report import figures
 from lbstudy.report.charts import svg
 from lbstudy.report.charts.plot import Plot
-from lbstudy.result.model import Fault, SettingResult
+from lbstudy.result import figures
+from lbstudy.result.model import FaultEffects, SettingResult
 
 LATE = 0.85
-"""A label that begins beyond this part of the axis is written to the left."""
+"""A label that begins beyond this part of the axis is placed to the left."""
 
 
 FAULT_ROOM = 0.4
@@ -20,7 +20,7 @@ FAULT_ROW = 24.0
 
 
 def fault_name(number: int) -> str:
-    """F1, F2 …: how the faults of a setting are told apart where there is no room for a label."""
+    """Return the short name of a fault, F1, F2 …, for places without room for a label."""
     return f"F{number}"
 
 
@@ -36,8 +36,8 @@ def annotations(setting: SettingResult, plot: Plot) -> Markup:
     )
 
 
-def bands(faults: Sequence[Fault], plot: Plot, top: float, bottom: float, *, named: bool) -> Markup:
-    """From when to when each fault lasted; with ``named``, each has its short name at the top."""
+def bands(faults: Sequence[FaultEffects], plot: Plot, top: float, bottom: float, *, named: bool) -> Markup:
+    """Return when each fault lasted, as bands; with ``named``, each has its short name at the top."""
     parts = []
     for number, fault in enumerate(faults, start=1):
         left, right = plot.x(fault.start), plot.x(fault.end)
@@ -63,8 +63,8 @@ def bands(faults: Sequence[Fault], plot: Plot, top: float, bottom: float, *, nam
     return svg.join(parts)
 
 
-def fault_rows(faults: Sequence[Fault], plot: Plot) -> list[int]:
-    """The row of each fault, from 0: a fault takes the first row in which nothing is in its label's way."""
+def fault_rows(faults: Sequence[FaultEffects], plot: Plot) -> list[int]:
+    """Return the row of each fault, from 0: the first row in which its label overlaps no other."""
     free: list[float] = []  # where each row is free from, as a part of the axis
     rows = []
     for fault in faults:
@@ -75,7 +75,7 @@ def fault_rows(faults: Sequence[Fault], plot: Plot) -> list[int]:
     return rows
 
 
-def fault_lane(faults: Sequence[Fault], plot: Plot, top: float) -> Markup:
+def fault_lane(faults: Sequence[FaultEffects], plot: Plot, top: float) -> Markup:
     """Each fault with its label, in rows of ``FAULT_ROW``."""
     parts = []
     for number, (fault, row) in enumerate(zip(faults, fault_rows(faults, plot), strict=True), start=1):

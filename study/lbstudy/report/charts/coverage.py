@@ -7,10 +7,11 @@ from lbstudy.report.charts.plot import X_AXIS, Plot, chart, stretched
 from lbstudy.report.charts.scale import Linear, Scale
 from lbstudy.report.charts.timeline import steps
 from lbstudy.result.model import SettingResult
+from lbstudy.result.words import time_axis
 
 
 def coverage(setting: SettingResult, x: Scale) -> Markup:
-    """The coverage of each bucket, as steps; a gap is a bucket without a Ready server or an answer."""
+    """Return the coverage of each bucket, as steps; a gap means no Ready server, or no answer."""
     line = setting.timeline
     plot = Plot(x, Linear(0.0, 100.0), height=70, top=24)
     height = plot.bottom + X_AXIS
@@ -22,5 +23,5 @@ def coverage(setting: SettingResult, x: Scale) -> Markup:
         plot.y_axis(2, "coverage: % of the Ready servers that answered"),
         annotations(setting, plot),
         stretched(height, plot.line(steps(line, percent), "coverage")),
-        plot.x_axis("s since the load began"),
+        plot.x_axis(time_axis(setting)),
     )

@@ -1,29 +1,29 @@
-"""The histogram of one phase's requests among its servers, with the fair share."""
+"""The histogram of one phase's requests by server, with the fair share."""
 
 from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from lbstudy.report import figures
 from lbstudy.report.charts import svg
 from lbstudy.report.charts.plot import Plot, chart
 from lbstudy.report.charts.scale import Linear, from_zero
 from lbstudy.report.palette import Palette
+from lbstudy.result import figures
 from lbstudy.result.model import Phase, PhaseDistribution, ServerShare, SettingResult
 
 NUMBERED = 10
-"""With more servers than these the bars are too narrow for numbers; the order is the list's."""
+"""With more servers, the bars are too narrow for numbers; they are in the order of the list."""
 
 
 def share_scale(settings: Sequence[SettingResult]) -> Linear:
-    """One scale of shares, %, for all phases of all settings."""
+    """Return one scale of shares, %, for all phases of all settings."""
     phases = [p for s in settings for p in s.distribution.phases]
     shares = [s.share * 100 for p in phases for s in p.servers]
     return from_zero([*shares, *(p.fair_share * 100 for p in phases)], least=10.0)
 
 
 def phase_histogram(phase: Phase, part: PhaseDistribution, palette: Palette, y: Linear) -> Markup:
-    """One bar a server; those that were not Ready throughout are hollow."""
+    """Return one bar for each server; servers that were not Ready throughout are hollow."""
     plot = Plot(Linear(0, max(1, len(part.servers))), y, height=110, top=8)
     bars = [_bar(i, share, len(part.servers), palette, plot) for i, share in enumerate(part.servers)]
     fair = part.fair_share * 100

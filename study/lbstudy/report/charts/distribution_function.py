@@ -1,4 +1,4 @@
-"""Two distribution functions over each other: measured, and as a model has it."""
+"""Two distribution functions in one chart: as measured, and by a model."""
 
 from markupsafe import Markup
 
@@ -8,7 +8,7 @@ from lbstudy.sweep.model import Curve, QuantityCheck
 
 
 def distribution_functions(quantity: QuantityCheck, setting: str) -> Markup:
-    """The share that has happened, over the time since the change; vertical rules at the median and 95 %."""
+    """Return the share that has happened by the time since the change, with rules at the median and 95 %."""
     x = from_zero([*quantity.measured_curve.seconds[-1:], *quantity.model_curve.seconds[-1:]], least=1.0)
     plot = Plot(x, Linear(0.0, 100.0), height=170, top=24)
     height = plot.bottom + X_AXIS

@@ -1,4 +1,4 @@
-"""Medians with their intervals on one axis: dots on lines, arrows where the lines go on."""
+"""Medians with their intervals on one axis: dots on lines, with arrows where the lines continue."""
 
 from collections.abc import Iterable
 
@@ -12,24 +12,31 @@ from lbstudy.report.charts.scale import Linear, Scale, from_zero
 
 ROW = 22.0
 MIDDLE = ROW / 2
-_UNITS = {"s": "s", "RPCs": "requests", "ratio": "%", "per minute": "per minute and client"}
+_UNITS = {
+    "s": "s",
+    "RPCs": "requests",
+    "streams": "streams",
+    "connections": "connections",
+    "ratio": "%",
+    "per minute": "per minute and client",
+}
 
 
 def scale(figure: Figure, estimates: Iterable[Estimate | None]) -> Linear:
-    """From 0 to beyond the largest interval."""
-    ends = [one.high.value * _factor(figure) for one in estimates if one is not None]
+    """Return a scale from 0 to beyond the largest interval."""
+    ends = [estimate.high.value * _factor(figure) for estimate in estimates if estimate is not None]
     return from_zero(ends, least=figure.least * _factor(figure))
 
 
 def row(figure: Figure, estimate: Estimate | None, x: Scale, class_: str) -> Markup:
-    """One setting's median and interval."""
+    """Return one setting's median and interval."""
     parts = [svg.element("line", x1="0", x2="100%", y1=MIDDLE, y2=MIDDLE, class_="grid")]
     if estimate is None:
-        return chart(ROW, figure.label, "nothing to measure", *parts)
+        return chart(ROW, figure.label, "nothing measured", *parts)
     plot = Plot(x, Linear(0, 1), height=ROW)
     factor = _factor(figure)
-    low, middle, high = (one.value * factor for one in (estimate.low, estimate.median, estimate.high))
-    told = text.both(figure, estimate)
+    low, middle, high = (amount.value * factor for amount in (estimate.low, estimate.median, estimate.high))
+    label = text.both(figure, estimate)
     parts.append(
         svg.element(
             "line", x1=plot.at(low), x2=plot.at(high), y1=MIDDLE, y2=MIDDLE, class_=f"interval {class_}"
@@ -45,14 +52,14 @@ def row(figure: Figure, estimate: Estimate | None, x: Scale, class_: str) -> Mar
     if not estimate.median.more:
         parts.append(
             svg.element(
-                "circle", svg.tooltip(told), cx=plot.at(middle), cy=MIDDLE, r=4.5, class_=f"median {class_}"
+                "circle", svg.tooltip(label), cx=plot.at(middle), cy=MIDDLE, r=4.5, class_=f"median {class_}"
             )
         )
-    return chart(ROW, figure.label, told, *parts)
+    return chart(ROW, figure.label, label, *parts)
 
 
 def axis(figure: Figure, x: Linear) -> Markup:
-    """The axis below the rows."""
+    """Return the axis below the rows."""
     plot = Plot(x, Linear(0, 1), height=2)
     return chart(38, "Axis", figure.label, plot.x_axis(_UNITS[figure.unit], 4))
 

@@ -4,39 +4,40 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from lbstudy.report import figures
 from lbstudy.report.charts import svg
 from lbstudy.report.charts.annotations import annotations
 from lbstudy.report.charts.plot import X_AXIS, Plot, chart, stretched
-from lbstudy.report.charts.scale import Log, Scale, around
+from lbstudy.report.charts.scale import Logarithmic, Scale, around
+from lbstudy.result import figures
 from lbstudy.result.model import Histogram, SettingResult
+from lbstudy.result.words import time_axis
 
 LOWEST_COUNT = 0.7
-"""Where the histogram's logarithmic axis begins, so that a single RPC is still to be seen."""
+"""Where the histogram's logarithmic axis begins, so that a single RPC is visible."""
 
 
-def latency_scale(settings: Sequence[SettingResult]) -> Log:
-    """One logarithmic scale, ms, for the latency over time of all settings."""
+def latency_scale(settings: Sequence[SettingResult]) -> Logarithmic:
+    """Return one logarithmic scale, ms, for the latency over time of all settings."""
     lines = [t for s in settings for t in (s.timeline.latency_p50, s.timeline.latency_p99)]
     return around((_ms(v) for line in lines for v in line), 1.0, 1000.0)
 
 
-def histogram_scales(settings: Sequence[SettingResult]) -> tuple[Log, Log]:
-    """The scales of latency, ms, and of counts, for the histograms of all settings."""
-    found = [s.latency.histogram for s in settings]
+def histogram_scales(settings: Sequence[SettingResult]) -> tuple[Logarithmic, Logarithmic]:
+    """Return the scales of latency (ms) and of counts, for the histograms of all settings."""
+    histograms = [s.latency.histogram for s in settings]
     used = [
         _ms(v)
-        for h in found
+        for h in histograms
         for i, count in enumerate(h.counts)
         if count
         for v in (h.bounds[i], h.bounds[i + 1])
     ]
-    counts = max((c for h in found for c in h.counts), default=0)
-    return around(used, 1.0, 1000.0), Log(LOWEST_COUNT, max(10.0, counts * 1.3))
+    counts = max((c for h in histograms for c in h.counts), default=0)
+    return around(used, 1.0, 1000.0), Logarithmic(LOWEST_COUNT, max(10.0, counts * 1.3))
 
 
 def latency_over_time(setting: SettingResult, x: Scale, y: Scale) -> Markup:
-    """The median and the 99th percentile in each bucket."""
+    """Return the median and the 99th percentile in each bucket."""
     line = setting.timeline
     plot = Plot(x, y, height=130, top=24)
     height = plot.bottom + X_AXIS
@@ -53,12 +54,12 @@ def latency_over_time(setting: SettingResult, x: Scale, y: Scale) -> Markup:
         stretched(height, plot.line(p99, "p99", "p99"), plot.line(p50, "p50", "p50")),
         *_line_label([*reversed(p50)], "p50", plot, "end"),
         *_line_label(p99, "p99", plot, "start"),
-        plot.x_axis("s since the load began"),
+        plot.x_axis(time_axis(setting)),
     )
 
 
-def latency_histogram(histogram: Histogram, name: str, x: Log, y: Log) -> Markup:
-    """How many RPCs took how long; both axes are logarithmic, since the tail is what matters."""
+def latency_histogram(histogram: Histogram, name: str, x: Logarithmic, y: Logarithmic) -> Markup:
+    """Return how many RPCs took how long; both axes are logarithmic, since the tail is what matters."""
     plot = Plot(x, y, height=110, top=24)
     bars = []
     for i, count in enumerate(histogram.counts):
@@ -70,7 +71,7 @@ def latency_histogram(histogram: Histogram, name: str, x: Log, y: Log) -> Markup
     return chart(
         plot.bottom + X_AXIS,
         f"Histogram of the latency, {name}",
-        "Number of RPCs by latency from the scheduled instant; both axes are logarithmic.",
+        "Number of RPCs by latency; both axes are logarithmic.",
         plot.y_axis(3, "RPCs (log)"),
         *bars,
         *empty,
@@ -83,7 +84,7 @@ def _ms(value: float | None) -> float | None:
 
 
 def _line_label(points: list[tuple[float, float | None]], name: str, plot: Plot, anchor: str) -> list[Markup]:
-    """The line's name above the first of its points: a legend that needs no colour."""
+    """Return the line's name above its first point: a legend without colours."""
     for at, value in points:
         if value is not None:
             return [svg.text(name, plot.at(at), plot.px(value) - 6, f"line-label {name}", anchor)]

@@ -1,4 +1,4 @@
-"""Marks for things that happened at an instant, told apart by shape and by text, never by colour alone."""
+"""Marks for events, distinguished by shape and text, never by colour alone."""
 
 from collections.abc import Sequence
 
@@ -14,13 +14,13 @@ POD_KINDS = frozenset({"ready", "terminating", "unready"})
 DNS_KINDS = frozenset({"published", "unpublished"})
 
 NEAR = 0.02
-"""Events of one shape that lie no further apart than this part of the axis share one mark."""
+"""Events with one shape that are closer than this part of the axis share a mark."""
 LABEL_ROOM = 0.15
 """The part of the axis that a label needs."""
 GAP = "\u00a0" * 3
-"""Between a mark and its label."""
+"""The space between a mark and its label."""
 LONGEST = 10
-"""A label with more letters tells how many servers there are instead."""
+"""A longer label is replaced by the number of servers."""
 
 SHAPES = {
     "up": ("M-5,4 0,-5 5,4Z", "up"),
@@ -30,23 +30,23 @@ SHAPES = {
     "failed": ("M-4.5,-4.5 4.5,4.5M-4.5,4.5 4.5,-4.5", "failed"),
     "arrow": ("M-8,-5 0,0 -8,5", "arrow"),
 }
-"""Shape → its path about the origin, and its class."""
+"""Shape → its path around the origin, and its class."""
 
 
 def definitions() -> Markup:
-    """The shapes, once a page; ``use`` puts them at percentages."""
+    """Return the shapes, once a page; ``use`` places them at percentages."""
     return svg.join(
         [svg.element("path", id=f"mark-{name}", d=d, class_=f"mark {c}") for name, (d, c) in SHAPES.items()]
     )
 
 
 def use(shape: str, x: str, y: float, *children: Markup) -> Markup:
-    """A shape at a place."""
+    """Return a shape at a place."""
     return svg.element("use", *children, href=f"#mark-{shape}", x=x, y=y)
 
 
 def shape_of(event: TimelineEvent) -> str:
-    """The shape that stands for an event."""
+    """Return the shape of an event."""
     if event.kind in {"ready", "published"}:
         return "up"
     if event.kind in {"terminating", "unready", "unpublished"}:
@@ -56,7 +56,7 @@ def shape_of(event: TimelineEvent) -> str:
 
 
 def clusters(events: Sequence[TimelineEvent], x: Scale) -> list[list[TimelineEvent]]:
-    """Neighbours of one shape that would overlap in a narrow column, together."""
+    """Group neighbours of one shape that would overlap in a narrow column."""
     groups: list[list[TimelineEvent]] = []
     latest: dict[str, list[TimelineEvent]] = {}
     for event in sorted(events, key=lambda e: e.at):
@@ -71,9 +71,9 @@ def clusters(events: Sequence[TimelineEvent], x: Scale) -> list[list[TimelineEve
 
 
 def lane(events: Sequence[TimelineEvent], palette: Palette, plot: Plot, y: float) -> Markup:
-    """All marks of a lane; those of servers are labelled with the servers' numbers.
+    """Return all marks of a lane; marks of servers are labelled with the servers' numbers.
 
-    Where marks of one shape stand too close for a label each, the last one's label is for all of them.
+    If marks of one shape are too close for a label each, the last one's label is for all of them.
     """
     parts = []
     waiting: dict[str, list[TimelineEvent]] = {}

@@ -1,6 +1,6 @@
 """A plot: one panel with two scales, and the marks that can be drawn in it.
 
-Curves go into the stretched layer (x in 0 … 1000, y in px), all else into the layer above (x in percent).
+Curves are in the stretched layer (x in 0 … 1000, y in px), everything else in the layer above (x in percent).
 """
 
 from collections.abc import Sequence
@@ -9,9 +9,9 @@ from typing import TypeAlias
 
 from markupsafe import Markup
 
-from lbstudy.report import figures
 from lbstudy.report.charts import svg
 from lbstudy.report.charts.scale import Scale
+from lbstudy.result import figures
 
 STRETCH = 1000
 """Width of the stretched layer's view box."""
@@ -34,11 +34,11 @@ class Plot:
         return self.top + self.height
 
     def at(self, value: float) -> str:
-        """The x of a value, as a percentage."""
+        """Return the x of a value, as a percentage."""
         return svg.percent(self.x(value))
 
     def px(self, value: float) -> float:
-        """The y of a value, px from the chart's upper edge."""
+        """Return the y of a value, px from the chart's upper edge."""
         return self.bottom - self.y(value) * self.height
 
     # --- the stretched layer ------------------------------------------------------------------
@@ -47,7 +47,7 @@ class Plot:
         return f"{svg.number(self.x(point[0]) * STRETCH)},{svg.number(self.px(point[1]))}"
 
     def line(self, points: Sequence[tuple[float, float | None]], class_: str, tip: str = "") -> Markup:
-        """A line; it breaks where there is no value, and a value between two gaps is a dot."""
+        """Return a line; it is interrupted at missing values, and a value between two gaps is a dot."""
         path: list[str] = []
         pen_down = False
         for x, y in points:
@@ -64,7 +64,7 @@ class Plot:
     def area(
         self, upper: Points, lower: Points, class_: str, tip: str = "", texture: str | None = None
     ) -> Markup:
-        """The area between two lines with the same x."""
+        """Return the area between two lines with the same x."""
         outline = "L".join([*map(self._point, upper), *map(self._point, reversed(lower))])
         children = [svg.tooltip(tip)] if tip else []
         shape = svg.element("path", *children, d=f"M{outline}Z", class_=f"area {class_}")
@@ -75,7 +75,7 @@ class Plot:
     # --- the layer above ----------------------------------------------------------------------
 
     def bar(self, start: float, end: float, low: float, high: float, class_: str, tip: str = "") -> Markup:
-        """A rectangle between two x and two y."""
+        """Return a rectangle between two x and two y."""
         left, right = self.x(start), self.x(end)
         children = [svg.tooltip(tip)] if tip else []
         return svg.element(
@@ -89,12 +89,12 @@ class Plot:
         )
 
     def rule(self, value: float, class_: str = "rule") -> Markup:
-        """A horizontal line across the panel."""
+        """Return a horizontal line across the panel."""
         y = self.px(value)
         return svg.element("line", x1="0", x2="100%", y1=y, y2=y, class_=class_)
 
     def y_axis(self, target: int = 3, label: str = "") -> Markup:
-        """Grid lines with their numbers left of the plot; the panel's caption above it says the unit."""
+        """Return grid lines with their numbers to the left; the panel's caption above has the unit."""
         parts = []
         for value in self.y.ticks(target):
             parts.append(self.rule(value, "grid"))
@@ -104,7 +104,7 @@ class Plot:
         return svg.join(parts)
 
     def x_axis(self, label: str, target: int = 9, *, thin: bool = True) -> Markup:
-        """Ticks below the plot; with ``thin`` every other one gives way in a narrow column."""
+        """Return ticks below the plot; with ``thin``, a narrow column shows only every other one."""
         bottom = self.bottom
         parts = [svg.element("line", x1="0", x2="100%", y1=bottom, y2=bottom, class_="axis")]
         ticks = self.x.ticks(target)
@@ -123,7 +123,7 @@ X_AXIS = 36.0
 
 
 def stretched(height: float, *marks: Markup) -> Markup:
-    """The layer for curves."""
+    """Return the layer for curves."""
     return svg.element(
         "svg",
         *marks,
@@ -135,7 +135,7 @@ def stretched(height: float, *marks: Markup) -> Markup:
 
 
 def chart(height: float, title: str, description: str, *layers: Markup) -> Markup:
-    """A whole chart; the title and the description are for those who cannot see it."""
+    """Return a whole chart; title and description are for readers who cannot see it."""
     return svg.element(
         "svg",
         svg.element("title", title),

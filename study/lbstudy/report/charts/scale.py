@@ -10,10 +10,10 @@ class Scale(Protocol):
     """One axis."""
 
     def __call__(self, value: float) -> float:
-        """Where the value lies, 0 (start) to 1 (end); what lies outside is moved to the end it passed."""
+        """Return where the value is, from 0 (start) to 1 (end); a value outside is moved to the end."""
 
     def ticks(self, target: int = 4) -> list[float]:
-        """Round values to label, about so many."""
+        """Return about ``target`` round values to label."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Linear:
 
 
 @dataclass(frozen=True, slots=True)
-class Log:
+class Logarithmic:
     """Equal distances for equal ratios; both ends are positive."""
 
     low: float
@@ -54,21 +54,21 @@ class Log:
     def ticks(self, target: int = 4) -> list[float]:
         """See Scale."""
         decades = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
-        found: list[float] = []
+        ticks: list[float] = []
         for steps in ((1,), (1, 3), (1, 2, 5)):
-            found = [
+            ticks = [
                 float(f"{m}e{d}")
                 for d in decades
                 for m in steps
                 if self.low <= float(f"{m}e{d}") <= self.high
             ]
-            if len(found) >= target:
+            if len(ticks) >= target:
                 break
-        return found
+        return ticks
 
 
 def round_step(rough: float) -> float:
-    """The smallest of 1, 2, 5 × 10^n that is not below ``rough``; 0 for 0."""
+    """Return the smallest of 1, 2, 5 × 10^n that is at least ``rough``; 0 for 0."""
     if rough <= 0:
         return 0.0
     magnitude = 10.0 ** math.floor(math.log10(rough))
@@ -76,16 +76,16 @@ def round_step(rough: float) -> float:
 
 
 def from_zero(values: Iterable[float | None], least: float = 1e-9) -> Linear:
-    """A scale from 0 to a round value above all of these."""
+    """Return a scale from 0 to a round value above all of these."""
     high = max((v for v in values if v is not None), default=0.0)
     high = max(high, least)
     step = round_step(high / 4)
     return Linear(0.0, math.ceil(high / step - 1e-9) * step)
 
 
-def around(values: Iterable[float | None], low: float, high: float) -> Log:
-    """A logarithmic scale that holds all of these; ``low`` to ``high`` where there are none."""
-    found = [v for v in values if v is not None and v > 0]
-    if not found:
-        return Log(low, high)
-    return Log(min(found) * 0.9, max(max(found) * 1.1, min(found) * 2))
+def around(values: Iterable[float | None], low: float, high: float) -> Logarithmic:
+    """Return a logarithmic scale that contains all of these; ``low`` to ``high`` if there are none."""
+    positive = [v for v in values if v is not None and v > 0]
+    if not positive:
+        return Logarithmic(low, high)
+    return Logarithmic(min(positive) * 0.9, max(max(positive) * 1.1, min(positive) * 2))

@@ -1,4 +1,4 @@
-"""Requests of all servers, stacked, with the levels at which even shares would lie."""
+"""The stacked requests of all servers, with the levels that equal shares would have."""
 
 from collections.abc import Sequence
 
@@ -10,13 +10,13 @@ from lbstudy.report.palette import Palette
 from lbstudy.result.model import Timeline
 
 ALL_LEVELS = 12
-"""With more Ready servers than these only the first fair level is drawn: more would be a grey field."""
+"""With more Ready servers, only the first fair level is drawn: more would be a grey area."""
 LABEL_HEIGHT = 13.0
-"""px of a band that can hold its server's number."""
+"""px of a band that has room for its server's number."""
 
 
 def stacked_steps(line: Timeline, palette: Palette, plot: Plot) -> Markup:
-    """One band a server, in order of creation from the bottom."""
+    """Return one band for each server, in order of creation from the bottom."""
     base = [0.0] * len(line.errors)
     bands = []
     for server in sorted(line.requests, key=palette.number):
@@ -31,7 +31,7 @@ def stacked_steps(line: Timeline, palette: Palette, plot: Plot) -> Markup:
 
 
 def fair_levels(line: Timeline, plot: Plot) -> Markup:
-    """Dashed lines at the multiples of the fair share: with even shares each band fills one gap."""
+    """Return dashed lines at multiples of the fair share: with equal shares, each band fills one gap."""
     totals = [sum(v) for v in zip(*line.requests.values(), strict=True)] or [0.0] * len(line.fair_share)
     servers = [round(t / f) if f else 0 for t, f in zip(totals, line.fair_share, strict=True)]
     most = max(servers, default=0)
@@ -42,7 +42,7 @@ def fair_levels(line: Timeline, plot: Plot) -> Markup:
 
 
 def _level(line: Timeline, servers: Sequence[int], k: int) -> list[tuple[float, float | None]]:
-    """The k-th multiple of the fair share where there are more than k servers; broken where they change."""
+    """Return the k-th multiple of the fair share while there are more than k servers; broken at changes."""
     points: list[tuple[float, float | None]] = []
     before = 0
     for i, (fair, n) in enumerate(zip(line.fair_share, servers, strict=True)):
@@ -56,14 +56,14 @@ def _level(line: Timeline, servers: Sequence[int], k: int) -> list[tuple[float, 
 
 
 def band_labels(line: Timeline, palette: Palette, plot: Plot) -> Markup:
-    """Each server's number on its band, where its longest run is thick enough to hold it."""
+    """Return each server's number on its band, if its longest run is thick enough."""
     base = [0.0] * len(line.errors)
     labels = []
     for server in sorted(line.requests, key=palette.number):
         values = line.requests[server]
-        found = runs(values)
-        if found:
-            first, last = max(found, key=lambda run: run[1] - run[0])
+        stretches = runs(values)
+        if stretches:
+            first, last = max(stretches, key=lambda run: run[1] - run[0])
             middle = (first + last) // 2
             thick = plot.height * plot.y(min(values[max(first, middle - 2) : middle + 3]))
             if thick >= LABEL_HEIGHT:
@@ -76,15 +76,15 @@ def band_labels(line: Timeline, palette: Palette, plot: Plot) -> Markup:
 
 
 def runs(values: Sequence[float]) -> list[tuple[int, int]]:
-    """The stretches, first and last index, in which a value is not 0."""
-    found: list[tuple[int, int]] = []
+    """Return the runs (first and last index) of values other than 0."""
+    stretches: list[tuple[int, int]] = []
     for i, value in enumerate(values):
         if value:
-            if found and found[-1][1] == i - 1:
-                found[-1] = (found[-1][0], i)
+            if stretches and stretches[-1][1] == i - 1:
+                stretches[-1] = (stretches[-1][0], i)
             else:
-                found.append((i, i))
-    return found
+                stretches.append((i, i))
+    return stretches
 
 
 def _outline(line: Timeline, values: Sequence[float], first: int, last: int) -> list[tuple[float, float]]:

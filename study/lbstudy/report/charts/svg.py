@@ -8,18 +8,18 @@ Attribute: TypeAlias = str | float | None
 
 
 def number(value: float) -> str:
-    """A coordinate, to a hundredth."""
+    """Format a coordinate, to a hundredth."""
     text = f"{value:.2f}".rstrip("0").rstrip(".")
     return "0" if text in {"-0", ""} else text
 
 
 def percent(fraction: float) -> str:
-    """A fraction of the width, as SVG takes it."""
+    """Format a fraction of the width for SVG."""
     return f"{number(fraction * 100)}%"
 
 
 def element(tag: str, *children: str, **attributes: Attribute) -> Markup:
-    """One element; ``class_`` is written class, ``text_anchor`` text-anchor; None leaves an attribute out.
+    """Return one element; ``class_`` is written class, ``text_anchor`` text-anchor; None omits an attribute.
 
     Children that are not Markup, and all attributes, are escaped.
     """
@@ -35,7 +35,7 @@ def element(tag: str, *children: str, **attributes: Attribute) -> Markup:
 
 
 def text(content: str, x: str | float, y: float, class_: str = "", anchor: str = "start") -> Markup:
-    """A label; its baseline is at y."""
+    """Return a label with its baseline at y."""
     return element(
         "text",
         content,
@@ -47,10 +47,10 @@ def text(content: str, x: str | float, y: float, class_: str = "", anchor: str =
 
 
 def tooltip(content: str) -> Markup:
-    """What a pointer over the parent shows, and a screen reader reads."""
+    """Return what is shown when the pointer is over the parent, and what a screen reader reads."""
     return element("title", content)
 
 
 def join(parts: list[Markup]) -> Markup:
-    """Several elements in a row."""
+    """Join several elements."""
     return Markup("").join(parts)

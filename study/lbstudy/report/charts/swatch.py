@@ -1,15 +1,15 @@
-"""A server's key for legends and tables: its number on its colour."""
+"""A server's key in legends and tables: its number on its colour."""
 
 from markupsafe import Markup
 
 from lbstudy.report.charts import svg
-from lbstudy.report.palette import Look
+from lbstudy.report.palette import ServerLook
 
 WIDTH, HEIGHT = 24.0, 16.0
 
 
-def swatch(look: Look) -> Markup:
-    """The key, as wide as three digits."""
+def swatch(look: ServerLook) -> Markup:
+    """Return the key, as wide as three digits."""
     shape = {"width": WIDTH, "height": HEIGHT, "rx": 3.0}
     parts = [svg.element("rect", **shape, class_=f"area {look.colour}")]
     if look.texture is not None:

@@ -1,4 +1,4 @@
-"""The patterns that tell servers of one colour apart."""
+"""The patterns that distinguish servers of one colour."""
 
 from markupsafe import Markup
 
@@ -6,7 +6,7 @@ from lbstudy.report.charts import svg
 
 
 def definitions() -> Markup:
-    """The patterns, once a page; each is laid over a colour, in the colour of the page."""
+    """Return the patterns, once a page; each is drawn over a colour, in the colour of the page."""
     line = {"class_": "texture-line"}
     return svg.join(
         [

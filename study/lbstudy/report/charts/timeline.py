@@ -5,23 +5,31 @@ from itertools import pairwise
 
 from markupsafe import Markup
 
-from lbstudy.report import figures
 from lbstudy.report.charts import marks, svg
 from lbstudy.report.charts.annotations import FAULT_ROW, bands, fault_lane, fault_rows
 from lbstudy.report.charts.plot import X_AXIS, Plot, chart, stretched
 from lbstudy.report.charts.scale import Linear, Scale, from_zero
 from lbstudy.report.charts.stack import band_labels, fair_levels, stacked_steps
 from lbstudy.report.palette import Palette
-from lbstudy.result.model import SettingResult, Timeline, TimelineEvent
+from lbstudy.result import figures
+from lbstudy.result.model import NOT_OBSERVED, SettingResult, Timeline, TimelineEvent
+from lbstudy.result.words import is_pushed, time_axis
 
+_WHERE = {
+    False: "came into DNS or left it; resolver updates of each client",
+    True: "the control plane published or withdrew; lists that it pushed to each client",
+}
+"""What can happen to addresses, by whether the setting has a control plane."""
 LANE = 32.0
-"""px of a lane: its caption, and its marks."""
+"""px of a lane: its caption and its marks."""
+_APART = 0.18
+"""The least part of the axis between the names of two changes: a watch may see many."""
 CLIENT_LANES = 4
-"""With more clients than these, their resolver updates share one lane."""
+"""With more clients, their resolver updates share one lane."""
 
 
 def time_scale(settings: Sequence[SettingResult]) -> Linear:
-    """One time axis for all settings, s since the load began."""
+    """Return one time axis for all settings, s since the load began."""
     lines = [s.timeline for s in settings]
     low = min([0.0, *(t.start for t in lines), *(e.at for t in lines for e in t.events)])
     high = max([1.0, *(_end(t) for t in lines), *(p.end for s in settings for p in s.phases)])
@@ -29,27 +37,27 @@ def time_scale(settings: Sequence[SettingResult]) -> Linear:
 
 
 def request_scale(settings: Sequence[SettingResult]) -> Linear:
-    """One scale of the answered RPC/s for all settings."""
+    """Return one scale of the answered RPC/s for all settings."""
     totals = (sum(v) for s in settings for v in zip(*s.timeline.requests.values(), strict=True))
     return from_zero(totals, least=1.0)
 
 
 def server_scale(settings: Sequence[SettingResult]) -> Linear:
-    """One scale of the number of servers and addresses for all settings."""
+    """Return one scale of the number of servers and addresses for all settings."""
     ready = [float(r.servers) for s in settings for r in s.timeline.ready]
     addresses = [a for s in settings for a in s.timeline.addresses]
     return from_zero([*ready, *addresses], least=1.0)
 
 
 def error_scale(settings: Sequence[SettingResult]) -> Linear:
-    """One scale of the failed RPC/s for all settings."""
-    return from_zero((e for s in settings for e in s.timeline.errors), least=1.0)
+    """Return one scale of the failed RPC/s for all settings."""
+    return from_zero((e or 0.0 for s in settings for e in s.timeline.errors), least=1.0)
 
 
 def timeline(
     setting: SettingResult, palette: Palette, x: Scale, servers: Scale, requests: Scale, errors: Scale
 ) -> Markup:
-    """The chart; the scales are shared, so that settings can be compared by eye."""
+    """Return the chart; settings share the scales, so that they can be compared by eye."""
     line = setting.timeline
     lanes = _lanes(setting)
     rows = max(fault_rows(setting.faults, Plot(x, servers, height=0)), default=-1) + 1
@@ -59,7 +67,7 @@ def timeline(
     request_plot = Plot(x, requests, height=150, top=list_plot.bottom + 30)
     error_plot = Plot(x, errors, height=34 if any(line.errors) else 4, top=request_plot.bottom + 30)
     height = error_plot.bottom + X_AXIS
-    above = [_scale_commands(line.events, error_plot)]
+    above = [_scale_commands(line.events, error_plot, apart=_APART if setting.is_live else 0.0)]
     above += [
         _lane(caption, events, palette, list_plot, first + LANE * i)
         for i, (caption, events) in enumerate(lanes)
@@ -69,16 +77,17 @@ def timeline(
     return chart(
         height,
         f"Timeline of {setting.name}",
-        "From the top: scale commands; faults, which are bands all the way down; pods that became Ready or "
-        "were terminated; addresses that came into DNS or left it; resolver updates of each client; "
+        f"From the top: {'changes' if setting.is_live else 'scale commands'}; faults, which are bands all "
+        "the way down; pods that became Ready or "
+        f"were terminated; addresses that {_WHERE[is_pushed(setting)]}; "
         "addresses in the clients' lists against Ready servers; answered requests a second, stacked by "
         "server; failed requests a second.",
         bands(setting.faults, error_plot, 22, error_plot.bottom, named=False),
         list_plot.y_axis(2, "servers Ready (filled), in clients’ lists (line)"),
-        request_plot.y_axis(3, "answered RPC/s by server; dashed: fair shares"),
-        error_plot.y_axis(2, "failed RPC/s")
+        request_plot.y_axis(3, f"answered RPC/s by server{_unless(line)}"),
+        error_plot.y_axis(2, f"failed RPC/s{_others(line)}")
         if any(line.errors)
-        else svg.text("failed RPC/s: none", 0, error_plot.top - 6, "caption"),
+        else svg.text(f"failed RPC/s: {_no_failures(line)}", 0, error_plot.top - 6, "caption"),
         stretched(
             height,
             _ready_area(line, list_plot),
@@ -89,8 +98,20 @@ def timeline(
         band_labels(line, palette, request_plot),
         _failures(line, error_plot),
         *above,
-        error_plot.x_axis("s since the load began"),
+        error_plot.x_axis(time_axis(setting)),
     )
+
+
+def _unless(line: Timeline) -> str:
+    return "; dashed: fair shares" if line.not_observed is None else f": {NOT_OBSERVED}"
+
+
+def _no_failures(line: Timeline) -> str:
+    return NOT_OBSERVED if None in line.errors else "none"
+
+
+def _others(line: Timeline) -> str:
+    return f", others {NOT_OBSERVED}" if None in line.errors else ""
 
 
 def _end(line: Timeline) -> float:
@@ -98,16 +119,22 @@ def _end(line: Timeline) -> float:
 
 
 def _lanes(setting: SettingResult) -> list[tuple[str, list[TimelineEvent]]]:
-    events = setting.timeline.events
+    events, pushed = setting.timeline.events, is_pushed(setting)
+    what = "lists that were pushed" if pushed else "resolver updates"
     lanes = [
         ("pods: Ready, terminated", [e for e in events if e.kind in marks.POD_KINDS]),
-        ("DNS: published, withdrawn", [e for e in events if e.kind in marks.DNS_KINDS]),
+        (
+            f"{'control plane' if pushed else 'DNS'}: published, withdrawn",
+            [e for e in events if e.kind in marks.DNS_KINDS],
+        ),
     ]
     updates = [e for e in events if e.kind == "update"]
     if len(setting.clients) > CLIENT_LANES:
-        lanes.append((f"resolver updates, all {len(setting.clients)} clients", updates))
+        lanes.append((f"{what}, all {len(setting.clients)} clients", updates))
     else:
-        lanes += [(f"resolver updates, {c}", [e for e in updates if e.client == c]) for c in setting.clients]
+        lanes += [(f"{what}, {c}", [e for e in updates if e.client == c]) for c in setting.clients]
+        # A live Service's clients need not tell of their resolvers.
+        lanes = [lane for lane in lanes if lane[1] or not setting.is_live]
     return lanes
 
 
@@ -122,12 +149,18 @@ def _lane(caption: str, events: list[TimelineEvent], palette: Palette, plot: Plo
     )
 
 
-def _scale_commands(events: list[TimelineEvent], last: Plot) -> Markup:
+def _scale_commands(events: list[TimelineEvent], last: Plot, apart: float) -> Markup:
+    """The changes, each named where its name is at least ``apart`` of the axis from the one before."""
     parts = []
+    free = 0.0
     for event in events:
         if event.kind == "scale":
-            x, late = last.at(event.at), last.x(event.at) > 0.85
+            at = last.x(event.at)
+            x, late = last.at(event.at), at > 0.85
             parts.append(svg.element("line", x1=x, x2=x, y1=4, y2=last.bottom, class_="command"))
+            if at < free or (late and at - apart < free):
+                continue
+            free = at + apart
             label = f"\u00a0{event.label}\u00a0"
             parts.append(svg.text(label, x, 14, "command-label", "end" if late else "start"))
     return svg.join(parts)
@@ -145,7 +178,7 @@ def _ready_area(line: Timeline, plot: Plot) -> Markup:
 
 
 def steps(line: Timeline, values: Sequence[float | None]) -> list[tuple[float, float | None]]:
-    """One value a bucket as the corners of a step line; None is a gap."""
+    """Return one value a bucket as the corners of a step line; None is a gap."""
     points: list[tuple[float, float | None]] = []
     for i, value in enumerate(values):
         start = line.start + i * line.bucket

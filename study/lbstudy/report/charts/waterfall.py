@@ -1,4 +1,4 @@
-"""The waterfall of an added or removed server: each stage as a bar, on a time axis from the command on."""
+"""The waterfall of an added or removed server: each stage as a bar, on a time axis from the command."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,18 +6,28 @@ from itertools import pairwise
 
 from markupsafe import Markup
 
-from lbstudy.report import figures
 from lbstudy.report.charts import marks, svg
 from lbstudy.report.charts.plot import Plot, chart
 from lbstudy.report.charts.scale import Linear, Scale
-from lbstudy.result.model import Added, ClientView, Delay, Removed, SettingResult, Stage, StageName, WaitedFor
+from lbstudy.result import figures
+from lbstudy.result.model import (
+    NOT_OBSERVED,
+    Added,
+    ClientView,
+    Delay,
+    Removed,
+    SettingResult,
+    Stage,
+    StageName,
+    WaitedFor,
+)
 
 ROW = 18.0
 BAR = 10.0
 FARTHEST = 12.0
-"""The axis is no longer than this many times the longest measured stage: censored bars end in an arrow."""
+"""The axis is at most this many times the longest measured stage: longer censored bars end in an arrow."""
 CLIENTS = 6
-"""With more clients than these the waterfall shows the slowest; the table has them all."""
+"""With more clients, the waterfall shows the slowest; the table has all of them."""
 
 POD_ADDED = (
     StageName.COMMAND,
@@ -50,7 +60,7 @@ STAGE_CLASS = {
     StageName.UNPUBLISHED: "st-dns",
     StageName.EXITED: "st-start",
 }
-"""The stage that a bar leads to → its class."""
+"""A stage → the class of the bar that leads to it."""
 
 WAIT_CLASS = {
     WaitedFor.READY: "st-start",
@@ -73,7 +83,7 @@ WAIT_CLASS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class WaterfallBar:
     """One bar of a waterfall."""
 
     name: str
@@ -88,18 +98,18 @@ class Waterfall:
 
     server: str
     note: str
-    rows: list[Row]
+    rows: list[WaterfallBar]
     left_out: int
-    """Clients that have no row."""
+    """The number of clients without a row."""
 
 
 def added_scale(settings: Sequence[SettingResult]) -> Linear:
-    """One scale, s since the command, for every added server of all settings."""
+    """Return one scale, s since the command, for every added server of all settings."""
     return _scale([a for s in settings for a in s.adaptability.added])
 
 
 def removed_scale(settings: Sequence[SettingResult]) -> Linear:
-    """One scale, s since the command, for every removed server of all settings."""
+    """Return one scale, s since the command, for every removed server of all settings."""
     return _scale([r for s in settings for r in s.adaptability.removed])
 
 
@@ -117,72 +127,96 @@ def _scale(servers: Sequence[Added | Removed]) -> Linear:
 
 
 def added_waterfall(added: Added, x: Scale) -> Waterfall:
-    """Command → Ready → in DNS by the platform; then what each client waited for from Ready on."""
+    """Return command → Ready → in DNS by the platform; then what each client waited for from Ready on."""
     pod = {s.name: s for s in added.stages}
     ready = added.ready
-    rows = [Row("pod", _since(ready, added.command), ready is None, _bar(added, pod, POD_ADDED, x, None))]
+    rows = [
+        WaterfallBar("pod", _since(ready, added.command), ready is None, _bar(added, pod, POD_ADDED, x, None))
+    ]
     shown = sorted(added.clients, key=lambda v: _rank(v.discovery), reverse=True)[:CLIENTS]
     for view in sorted(shown, key=added.clients.index):
-        censored = view.discovery is not None and view.discovery.seconds is None
-        rows.append(Row(view.client, figures.delay(view.discovery), censored, _waits(added, view, x)))
+        censored = view.discovery is not None and view.discovery.is_censored
+        rows.append(
+            WaterfallBar(view.client, figures.delay(view.discovery), censored, _waits(added, view, x))
+        )
     note = "never Ready" if ready is None else f"Ready {figures.signed(ready - added.command)}"
     return Waterfall(added.server, note, rows, len(added.clients) - len(shown))
 
 
 def waited_for(settings: Sequence[SettingResult]) -> list[WaitedFor]:
-    """What any client of any setting waited for from Ready on, in the order in which such things come."""
-    found = {
+    """Return what any client of any setting waited for from Ready on, in the usual order."""
+    waits = {
         wait.what
         for setting in settings
         for added in setting.adaptability.added
         for view in added.clients
         for wait in view.waits
     }
-    return [what for what in WaitedFor if what in found and what is not WaitedFor.READY]
+    return [what for what in WaitedFor if what in waits and what is not WaitedFor.READY]
 
 
 def removed_waterfall(removed: Removed, x: Scale) -> Waterfall:
-    """Command → terminating → out of DNS → exited; then when each client's resolver told it."""
+    """Return command → terminating → out of DNS → exited; then when each client's resolver dropped it."""
     pod = {s.name: s for s in removed.stages}
     exited = pod[StageName.EXITED].at if StageName.EXITED in pod else None
     rows = [
-        Row("pod", _since(exited, removed.command), exited is None, _bar(removed, pod, POD_REMOVED, x, None))
+        WaterfallBar(
+            "pod", _since(exited, removed.command), exited is None, _bar(removed, pod, POD_REMOVED, x, None)
+        )
     ]
     shown = sorted(removed.clients, key=lambda v: _rank(v.detect), reverse=True)[:CLIENTS]
     for view in sorted(shown, key=removed.clients.index):
         command = Stage(name=StageName.COMMAND, at=removed.command)
         at = {StageName.COMMAND: command} | {s.name: s for s in view.stages}
-        censored = view.detect.seconds is None
+        censored = view.detect.is_censored
         bar = _bar(removed, at, CLIENT_REMOVED, x, removed.watched_until if censored else None)
-        rows.append(Row(view.client, figures.delay(view.detect), censored, bar))
+        rows.append(WaterfallBar(view.client, figures.delay(view.detect), censored, bar))
     last = removed.last_rpc
-    note = "never answered an RPC" if last is None else f"last RPC {figures.signed(last - removed.command)}"
-    failed = f"; {figures.count(removed.failed)} failed RPCs" if removed.failed else ""
+    hidden = any(stage.not_observed for view in removed.clients for stage in view.stages)
+    none = f"last RPC {NOT_OBSERVED}" if hidden else "never answered an RPC"
+    note = none if last is None else f"last RPC {figures.signed(last - removed.command)}"
+    failed = "" if removed.failed == 0 else f"; failed RPCs: {figures.count(removed.failed)}"
     return Waterfall(removed.server, note + failed, rows, len(removed.clients) - len(shown))
 
 
-def axis(x: Scale) -> Markup:
-    """The time axis below the rows."""
+def axis(x: Scale, since: str = "the command") -> Markup:
+    """Return the time axis below the rows, which counts since something."""
     plot = Plot(x, Linear(0, 1), height=2)
-    return chart(38, "Time axis", "Seconds since the scale command.", plot.x_axis("s since the command", 6))
+    return chart(38, "Time axis", f"Seconds since {since}.", plot.x_axis(f"s since {since}", 6))
 
 
 def _waits(added: Added, view: ClientView, x: Scale) -> Markup:
-    """A client's waits, one bar each; the last one ends in an arrow where it is open."""
+    """Return a client's waits, one bar each; an open last one ends in an arrow."""
     plot = Plot(x, Linear(0, 1), height=BAR, top=(ROW - BAR) / 2)
     parts = [svg.element("line", x1="0", x2="100%", y1=ROW / 2, y2=ROW / 2, class_="grid")]
-    told = []
+    bars = []
+    if not view.waits and view.discovery is not None and added.ready is not None:
+        parts += _undivided(added, view.discovery, added.ready, plot)
     for wait in view.waits:
         if wait.what is WaitedFor.READY:
             continue
         start, end = wait.start - added.command, wait.end - added.command
         tip = f"{wait.what.value}: {figures.seconds(end - start)}{', and still' if wait.open else ''}"
-        told.append(tip)
+        bars.append(tip)
         class_ = f"stage {WAIT_CLASS[wait.what]}{' st-censored' if wait.open else ''}"
         parts.append(plot.bar(start, end, 0, 1, class_, tip))
         if wait.open:
             parts.append(marks.use("arrow", plot.at(end), ROW / 2))
-    return chart(ROW, "Where the seconds went", "; ".join(told), *parts)
+    return chart(ROW, "Where the seconds went", "; ".join(bars), *parts)
+
+
+def _undivided(added: Added, discovery: Delay, ready: float, plot: Plot) -> list[Markup]:
+    """Return the whole delay as one bar if its parts are unknown; empty if nothing is known."""
+    seconds = discovery.censored_after if discovery.seconds is None else discovery.seconds
+    if seconds is None:
+        return []
+    start = ready - added.command
+    tip = f"Ready until the first RPC: {discovery}; what was waited for was {NOT_OBSERVED}"
+    class_ = f"stage st-wait{' st-censored' if discovery.is_censored else ''}"
+    parts = [plot.bar(start, start + seconds, 0, 1, class_, tip)]
+    if discovery.is_censored:
+        parts.append(marks.use("arrow", plot.at(start + seconds), ROW / 2))
+    return parts
 
 
 def _bar(
@@ -192,7 +226,7 @@ def _bar(
     x: Scale,
     censored_until: float | None,
 ) -> Markup:
-    """The stages that were reached, one bar each; a censored row ends in an arrow."""
+    """Return the stages that were reached, one bar each; a censored row ends in an arrow."""
     plot = Plot(x, Linear(0, 1), height=BAR, top=(ROW - BAR) / 2)
     parts = [svg.element("line", x1="0", x2="100%", y1=ROW / 2, y2=ROW / 2, class_="grid")]
     at = {name: stage.at for name, stage in stages.items()}
@@ -220,16 +254,16 @@ def _bar(
 
 
 def _censored(server: Added | Removed) -> bool:
-    """Whether a delay of this server is censored."""
+    """Return whether a delay of this server is censored."""
     return any(
-        d is not None and d.seconds is None for view in server.clients for d in (view.detect, view.discovery)
+        d is not None and d.is_censored for view in server.clients for d in (view.detect, view.discovery)
     )
 
 
 def _rank(delay: Delay | None) -> tuple[bool, float]:
     if delay is None:
         return (False, 0.0)
-    return (delay.seconds is None, delay.seconds or 0.0)
+    return (delay.is_censored, delay.seconds or 0.0)
 
 
 def _since(at: float | None, command: float) -> str:

@@ -1,1 +1,1 @@
-"""The DNS server of the local platform: what CoreDNS is to a cluster."""
+"""The DNS server of the local platform, in the role that CoreDNS has in a cluster."""

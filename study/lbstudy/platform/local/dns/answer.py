@@ -1,4 +1,4 @@
-"""From a packet to its answer: pure, and never raises, whatever the packet."""
+"""Makes the answer to a packet. No I/O; it never raises, whatever the packet."""
 
 import struct
 from collections.abc import Mapping
@@ -17,52 +17,63 @@ import dns.rrset
 
 HEADER_SIZE = 12
 UDP_SIZE = 512
-"""Bytes that every client takes over UDP (RFC 1035, 4.2.1)."""
+"""Bytes that every client accepts over UDP (RFC 1035, 4.2.1)."""
 TCP_SIZE = 65535
+_TYPES = {
+    "ipv4": (dns.rdatatype.A,),
+    "ipv6": (dns.rdatatype.AAAA,),
+    "both": (dns.rdatatype.A, dns.rdatatype.AAAA),
+}
+"""A zone's families → the records that there are of an address."""
 
 
 @dataclass(frozen=True, slots=True)
 class Zone:
-    """What the server knows: the addresses behind each name, all of them under ``origin``."""
+    """What the server knows: the addresses of each name, all of them under ``origin``."""
 
     origin: dns.name.Name
     ttl: int  # s
     addresses: Mapping[dns.name.Name, tuple[str, ...]] = field(default_factory=dict)  # IPv4, in order
+    families: str = "ipv4"  # as ``config.scenario.Families``: which records there are of an address
 
     @classmethod
-    def of(cls, origin: str, ttl: int, addresses: Mapping[str, list[str]]) -> "Zone":
-        """A zone of plain text names, absolute or not: ``greeter.lbstudy.svc.cluster.local``."""
+    def of(cls, origin: str, ttl: int, addresses: Mapping[str, list[str]], families: str = "ipv4") -> "Zone":
+        """Make a zone from plain names, absolute or not: ``greeter.lbstudy.svc.cluster.local``."""
         return cls(
             dns.name.from_text(origin),
             ttl,
-            {dns.name.from_text(name): tuple(found) for name, found in addresses.items()},
+            {dns.name.from_text(name): tuple(published) for name, published in addresses.items()},
+            families,
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """A reply, and what it says for the log."""
+class DnsReply:
+    """A reply, and what is logged about it."""
 
     wire: bytes
-    name: str  # as asked, without the final dot; "" where the question could not be read
-    qtype: str  # "A", "AAAA" …; "" likewise
+    name: str  # as asked, without the final dot; "" if the question could not be read
+    qtype: str  # "A", "AAAA" …; "" if the question could not be read
     rcode: str  # "NOERROR" …
     addresses: tuple[str, ...]
     truncated: bool = False
 
 
-def answer(packet: bytes, zone: Zone, *, stream: bool) -> Answer | None:
+def answer(packet: bytes, zone: Zone, *, stream: bool) -> DnsReply | None:
     """Answer one message.
 
-    As CoreDNS does for a headless Service: a name with addresses has A records and no other; a name without
-    any, or unknown, is NXDOMAIN; other zones are REFUSED. The records' order is random, as under CoreDNS's
-    ``loadbalance`` (dnspython shuffles them).
+    Like CoreDNS for a headless Service: a name with addresses has A records, AAAA records or both, as the
+    zone's families say, and no others; a name without addresses, or an unknown name, is NXDOMAIN; other zones
+    are REFUSED. The records' order is random, as with CoreDNS's ``loadbalance`` (dnspython shuffles them).
+
+    Loopback has one IPv6 address only, and more need root. So AAAA records have the IPv4 addresses in IPv6's
+    form, ``::ffff:127.0.1.2`` (RFC 4291, 2.5.5.2), by which clients reach the servers all the same.
 
     Args:
         packet: the message, without TCP's length prefix.
-        zone: what is published now.
-        stream: whether it came over TCP: over UDP an answer beyond 512 bytes, or the size that the client
-            tells by EDNS, is sent empty with TC set, so that the client asks again over TCP.
+        zone: the present zone.
+        stream: whether it came over TCP. Over UDP, an answer beyond 512 bytes, or beyond the size in the
+            client's EDNS, is sent empty with TC set, so that the client asks again over TCP.
 
     Returns:
         The answer; None for what must not be answered: no DNS header, or itself a response.
@@ -83,34 +94,37 @@ def answer(packet: bytes, zone: Zone, *, stream: bool) -> Answer | None:
         return _refuse(packet, dns.rcode.SERVFAIL)
 
 
-def _respond(query: dns.message.Message, zone: Zone, *, stream: bool) -> Answer:
+def _respond(query: dns.message.Message, zone: Zone, *, stream: bool) -> DnsReply:
     question = query.question[0]
     name = question.name
     response = dns.message.make_response(query, our_payload=1232)
     response.flags &= ~dns.flags.RA
-    found: tuple[str, ...] = ()
+    published: tuple[str, ...] = ()
     if question.rdclass != dns.rdataclass.IN or not name.is_subdomain(zone.origin):
         response.set_rcode(dns.rcode.REFUSED)
     else:
         response.flags |= dns.flags.AA
         known = zone.addresses.get(name, ())
-        if known and question.rdtype in (dns.rdatatype.A, dns.rdatatype.ANY):
-            found = known
-            # Made by hand: a list of text records would be checked for duplicates one against all.
-            records = [dns.rdata.from_text(dns.rdataclass.IN, dns.rdatatype.A, one) for one in found]
-            response.answer.append(dns.rrset.from_rdata_list(name, zone.ttl, records))
+        types = [kind for kind in _TYPES[zone.families] if question.rdtype in (kind, dns.rdatatype.ANY)]
+        if known and types:
+            for kind in types:
+                own = known if kind == dns.rdatatype.A else tuple(f"::ffff:{address}" for address in known)
+                published += own
+                # Made by hand: dnspython would check a list of text records for duplicates, each against all.
+                records = [dns.rdata.from_text(dns.rdataclass.IN, kind, address) for address in own]
+                response.answer.append(dns.rrset.from_rdata_list(name, zone.ttl, records))
         else:
             if not known and name != zone.origin:
                 response.set_rcode(dns.rcode.NXDOMAIN)
             response.authority.append(_start_of_authority(zone))
     size = TCP_SIZE if stream else max(UDP_SIZE, min(query.payload, 4096))
     wire = _to_wire(response, size)
-    return Answer(
+    return DnsReply(
         wire,
         name.to_text(omit_final_dot=True),
         dns.rdatatype.to_text(question.rdtype),
         dns.rcode.to_text(response.rcode()),
-        found,
+        published,
         truncated=bool(wire[2] & 0x02),
     )
 
@@ -126,15 +140,15 @@ def _to_wire(response: dns.message.Message, size: int) -> bytes:
 
 
 def _start_of_authority(zone: Zone) -> dns.rrset.RRset:
-    """What tells a resolver for how long a negative answer holds (RFC 2308)."""
+    """Return the record that says how long a negative answer is valid (RFC 2308)."""
     origin = zone.origin.to_text()
     text = f"ns.dns.{origin} hostmaster.{origin} 1 7200 1800 86400 {zone.ttl}"
     return dns.rrset.from_text(zone.origin, zone.ttl, "IN", "SOA", text)
 
 
-def _refuse(packet: bytes, rcode: dns.rcode.Rcode) -> Answer:
-    """A bare header: the question could not be read, or is of no kind that is answered here."""
+def _refuse(packet: bytes, rcode: dns.rcode.Rcode) -> DnsReply:
+    """Return a bare header: the question could not be read, or is of a kind that is not answered here."""
     (identifier, flags) = struct.unpack_from("!HH", packet)
-    kept = flags & 0x7900  # opcode and RD
+    kept = flags & 0x7900  # keep opcode and RD
     wire = struct.pack("!HHHHHH", identifier, 0x8000 | kept | int(rcode), 0, 0, 0, 0)
-    return Answer(wire, "", "", dns.rcode.to_text(rcode), ())
+    return DnsReply(wire, "", "", dns.rcode.to_text(rcode), ())

@@ -1,1 +1,1 @@
-"""The node: the one process that starts, signals and reaps pods, as a kubelet does."""
+"""The node: the process that starts, signals and reaps pods, like a kubelet."""

@@ -1,6 +1,7 @@
-"""``python -m lbstudy.platform.local.node CONTROL PARENT``: the node's process.
+"""``python -m lbstudy.platform.local.node CONTROL PARENT [MODULE …]``: the node's process.
 
-``CONTROL`` is the descriptor of its control socket, ``PARENT`` the id of the process that starts it.
+``CONTROL`` is the descriptor of its control socket, ``PARENT`` the id of the process that starts it,
+``MODULE`` a module that it imports for pods that are forks.
 """
 
 import signal
@@ -15,11 +16,11 @@ from lbstudy.platform.local.parent import adopt_orphans, die_with_parent
 
 
 def main() -> None:
-    """Be the node; or, in a fork of it, the pod."""
+    """Be the node or, in a fork of it, the pod."""
     control = socket.socket(fileno=int(sys.argv[1]))
     die_with_parent(signal.SIGTERM, int(sys.argv[2]))
     adopt_orphans()
-    threads = preload()
+    threads = preload(sys.argv[3:])
     kubelet = Kubelet(control)
     kubelet.tell(Prepared(threads))
     pod = kubelet.run()

@@ -1,4 +1,4 @@
-"""The node's one loop: commands in, events out, children reaped; single-threaded, so that forks are safe."""
+"""The node's loop: reads commands, writes events, reaps children. Single-threaded, so that forks are safe."""
 
 import contextlib
 import os
@@ -20,13 +20,14 @@ from lbstudy.platform.local.node.messages import (
     encode,
 )
 from lbstudy.platform.local.node.pod import become
+from lbstudy.platform.local.node.strays import strays
 
 LAST_GRACE = 3.0
-"""Seconds from SIGTERM to SIGKILL for the pods that are left when the study is gone."""
+"""Seconds from SIGTERM to SIGKILL for the pods that remain when the study is gone."""
 
 
 class Kubelet:
-    """Starts, signals and reaps pods until its control socket ends, and then ends all that is left."""
+    """Starts, signals and reaps pods until its control socket is closed, then ends all that remain."""
 
     def __init__(self, control: socket.socket) -> None:
         self._control = control
@@ -37,7 +38,8 @@ class Kubelet:
         for end in (self._wakeup, wakeup_end):
             end.setblocking(False)
         self._wakeup_end = wakeup_end
-        # SIGCHLD for children; SIGTERM comes from the kernel when the study is gone, Ctrl-C is the study's.
+        # SIGCHLD for children. The kernel sends SIGTERM when the study is gone. Ctrl-C is meant for the
+        # study.
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.signal(signal.SIGTERM, self._on_terminate)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -47,7 +49,7 @@ class Kubelet:
         self._selector.register(self._wakeup, selectors.EVENT_READ)
 
     def run(self) -> StartPod | None:
-        """Work until the control socket ends and every pod has exited.
+        """Work until the control socket is closed and every pod has exited.
 
         Returns:
             None in the node; in each fork, the pod that the fork has to run.
@@ -73,7 +75,7 @@ class Kubelet:
         return None
 
     def tell(self, event: Event) -> None:
-        """Send an event; a study that is gone is told nothing."""
+        """Send an event, unless the study is gone."""
         with contextlib.suppress(OSError):
             self._control.sendall(encode(event))
 
@@ -81,7 +83,7 @@ class Kubelet:
         self._ended = True
 
     def _read(self) -> StartPod | None:
-        """Act on what the study has sent; returns a pod only in its fork."""
+        """Execute what the study has sent; returns a pod only in its fork."""
         try:
             data = self._control.recv(65536)
         except ConnectionError:
@@ -104,8 +106,8 @@ class Kubelet:
         """Fork; returns whether this is the child."""
         node = os.getpid()
         before = time.time_ns()
-        # Held back until the program in the fork handles it: a pod that is told to end while it starts
-        # ends in order, and one told between fork and set-up does not run the node's handler.
+        # Blocked until the program in the fork handles it. So a pod that is told to end while it starts ends
+        # in order, and one that is told between fork and set-up does not run the node's handler.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
         try:
             pid = os.fork()
@@ -123,7 +125,7 @@ class Kubelet:
         return False
 
     def _detach(self) -> None:
-        """In a fork: let go of all that is the node's."""
+        """In a fork: close what belongs to the node."""
         signal.set_wakeup_fd(-1)
         self._selector.close()
         for end in (self._control, self._wakeup, self._wakeup_end):
@@ -134,7 +136,8 @@ class Kubelet:
         for pid, pod in self._pods.items():
             if pod == command.pod:
                 before = time.time_ns()
-                os.kill(pid, command.signal)  # ours and not reaped yet: the id can't be another's
+                # our child and not reaped yet, so the id cannot be another process's
+                os.kill(pid, command.signal)
                 self.tell(PodSignalled(pod, command.signal, before, time.time_ns()))
 
     def _signal_all(self, number: signal.Signals) -> None:
@@ -152,16 +155,32 @@ class Kubelet:
             after = time.time_ns()
             pod = self._pods.pop(dead.si_pid, None)
             if pod is not None:
-                # As a container ends with its first process: what the pod started goes with it. Until it is
-                # reaped, the group's id can't be another's.
+                # A container ends with its first process, so what the pod started is killed. Until the
+                # process is reaped, its group's id cannot be reused.
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.killpg(dead.si_pid, signal.SIGKILL)
             _, status = os.waitpid(dead.si_pid, 0)
             if pod is not None:
+                self._end_strays(pod)
                 self.tell(PodExited(pod, os.waitstatus_to_exitcode(status), after))
 
+    def _end_strays(self, pod: str) -> None:
+        """Send SIGKILL to what the pod has left behind, and to what that starts meanwhile."""
+        for _ in range(100):
+            left = strays(pod, os.getpid())
+            if not left:
+                return
+            for pid in left:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(0.001)
+            with contextlib.suppress(ChildProcessError):
+                for pid in left:
+                    if pid not in self._pods:
+                        os.waitpid(pid, os.WNOHANG)
+
     def _kill_descendants(self) -> None:
-        """SIGKILL to every child, adopted ones included."""
+        """Send SIGKILL to every child, including adopted ones."""
         children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
         for pid in children:
             with contextlib.suppress(ProcessLookupError):

@@ -1,4 +1,4 @@
-"""What the study and its node say to each other: JSON lines over a socket."""
+"""The messages between the study and its node: JSON lines over a socket."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -6,29 +6,34 @@ from enum import StrEnum
 
 
 class Start(StrEnum):
-    """How a pod's process comes to be."""
+    """How a pod's process is made."""
 
-    FORK = "fork"  # of the node, which has its modules imported: fast, for servers
-    EXEC = "exec"  # a fresh interpreter, whose environment is read from its very start: for clients
+    FORK = "fork"  # of the node, which has imported its modules: fast, for servers in Python
+    EXEC = "exec"  # a new process, whose environment is set from its start
 
 
 @dataclass(frozen=True, slots=True)
 class StartPod:
-    """Start a process that runs ``module`` as ``python -m`` does, instrumented where ``env`` has OTEL_*."""
+    """Start a process.
+
+    With ``Start.FORK`` the command is ``[python, "-m", module, …]``. It is instrumented like
+    ``opentelemetry-instrument`` does if ``env`` has OTEL_*.
+    """
 
     pod: str
     start: Start
-    module: str
-    args: list[str]
-    env: dict[str, str]  # all of it
+    command: list[str]
+    env: dict[str, str]  # the whole environment
     stdout: str  # files, appended to
     stderr: str
     cwd: str
+    instrument: bool = True
+    resolv_conf: str = ""  # a file that the process sees as /etc/resolv.conf; "": the system's
 
 
 @dataclass(frozen=True, slots=True)
 class SignalPod:
-    """Send a pod a signal; nothing happens when it has exited."""
+    """Send a pod a signal; does nothing if it has exited."""
 
     pod: str
     signal: int
@@ -41,7 +46,7 @@ Command = StartPod | SignalPod
 class Prepared:
     """The node can take commands."""
 
-    threads: int  # of the node itself: must be 1 for forks to be safe
+    threads: int  # the node's own threads: must be 1 for forks to be safe
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +55,13 @@ class PodStarted:
 
     pod: str
     pid: int
-    before: int  # ns since the Unix epoch; it started between the two
+    before: int  # ns since the Unix epoch; it started between ``before`` and ``at``
     after: int
 
 
 @dataclass(frozen=True, slots=True)
 class PodNotStarted:
-    """There is no process."""
+    """The process could not be started."""
 
     pod: str
     reason: str
@@ -75,7 +80,7 @@ class PodSignalled:
 
 @dataclass(frozen=True, slots=True)
 class PodExited:
-    """The process has ended: by ``exit`` (0 to 255), or by a signal (its number, negative)."""
+    """The process has ended: with an ``exit`` status (0 to 255), or by a signal (its number, negative)."""
 
     pod: str
     status: int
@@ -96,7 +101,7 @@ def encode(message: Command | Event) -> bytes:
 
 
 def decode(line: bytes) -> Command | Event:
-    """The message of a line; raises ValueError, KeyError or TypeError for any other line."""
+    """Decode a line; raises ValueError, KeyError or TypeError if it is not a message."""
     fields = json.loads(line)
     message: Command | Event = _TYPES[fields.pop("type")](**fields)
     return message

@@ -1,21 +1,23 @@
-"""Imports what every server pod needs, once, so that its fork has it at once and shares its memory.
+"""Imports what every server pod needs, once: forks then have it at once, and share its memory.
 
-Nothing is set up here: no channel, server, exporter or thread. gRPC and the OpenTelemetry SDK are safe to
-fork as long as that holds, and a pod's SDK must see the pod's own environment, not the node's.
+It sets nothing up: no channel, server, exporter or thread. gRPC and the OpenTelemetry SDK are safe to fork
+only then, and a pod's SDK must see the pod's own environment, not the node's.
 """
 
 import gc
 import importlib
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
-from opentelemetry.util._importlib_metadata import entry_points  # the cache that auto-instrumentation reads
+# its cache is what auto-instrumentation reads
+from opentelemetry.util._importlib_metadata import entry_points
 
+# What every instrumented server in Python needs.
 MODULES = (
     "asyncio",
     "runpy",
     "grpc.aio",
-    "greeter.server.program",
     "opentelemetry.instrumentation.auto_instrumentation",
     "opentelemetry.sdk.metrics.export",
     "opentelemetry.sdk.trace.export",
@@ -37,18 +39,28 @@ GROUPS = (
 )
 
 
-def preload() -> int:
-    """Import, and set what was imported aside from garbage collection; returns the process's threads."""
-    # A collection in a child would write to, and so copy, every page; between here and the freeze,
-    # freed pages would be reused by each child for itself.
+def preload(modules: Sequence[str]) -> int:
+    """Import, and exclude what was imported from garbage collection; returns the process's threads.
+
+    Args:
+        modules: the modules of the programs that pods run as forks; without any, nothing is imported.
+    """
+    if not modules:
+        return _threads()
+    # A collection in a child would write to, and so copy, every page. Pages freed between here and the freeze
+    # would be reused, and so copied, by each child.
     gc.disable()
-    for module in MODULES:
+    for module in (*MODULES, *modules):
         importlib.import_module(module)
     for group in GROUPS:
         for entry_point in entry_points(group=group):
             try:
                 entry_point.load()
-            except Exception:  # a pod that needs it will say so itself
+            except Exception:  # a pod that needs it reports the error itself
                 logging.getLogger(__name__).warning("cannot import %s", entry_point.value, exc_info=True)
     gc.freeze()
+    return _threads()
+
+
+def _threads() -> int:
     return len(list(Path("/proc/self/task").iterdir()))

@@ -1,0 +1,1 @@
+"""Watches live Services: turns evidence into rows and events in words. Only modules at the edges do I/O."""
