@@ -5,7 +5,7 @@ import sys
 from importlib.metadata import distribution
 from pathlib import Path
 
-for name in ("greeter", "grpc-lb-instrumentor"):
+for name in ("grpc-lb-greeter", "grpc-lb-instrumentor"):
     installed = distribution(name)
     tops = {path.parts[0] for path in installed.files or () if path.suffix == ".py" and len(path.parts) > 1}
     for top in sorted(tops):
