@@ -22,14 +22,20 @@ from grafana_foundation_sdk.models.dashboard import (
     VariableSort,
 )
 from lbstudy.searches import promql
-from lbstudy.searches.promql import Scope
+from lbstudy.searches.scope import LANE, POD, Scope
 
 TAG: Final = "grpc-lb-study"
 PROMETHEUS: Final = DataSourceRef(type_val="prometheus", uid="${datasource}")
 SCOPE: Final = Scope(
-    run="$run", setting="$setting", server="$server", window="$__rate_interval", whole="$__range"
+    namespace="$namespace",
+    service="$service",
+    run="$run",
+    setting="$setting",
+    server="$server",
+    window="$__rate_interval",
+    whole="$__range",
 )
-"""The dashboards' variables in place of a run's own values."""
+"""The dashboards' variables in place of a lane's own values."""
 
 _ALL: Final = VariableOption(selected=True, text="All", value="$__all")
 _EVENTS: Final = (
@@ -55,21 +61,12 @@ def dashboard(uid: str, title: str, description: str, panels: Sequence[Builder[P
         .variables(
             [
                 DatasourceVariable("datasource").label("Data source").type("prometheus"),
-                _variable("run", "Run", "grpc_lb_resolver_addresses", "lbstudy_run_id")
-                # The newest first: a run's id begins with its date.
-                .sort(VariableSort.ALPHABETICAL_DESC),
-                _choices(
-                    "setting",
-                    "Setting",
-                    'grpc_lb_resolver_addresses{lbstudy_run_id=~"$run"}',
-                    "lbstudy_setting",
-                ),
-                _choices(
-                    "server",
-                    "Server",
-                    'grpc_lb_server_inactivity_age_seconds{lbstudy_run_id=~"$run",lbstudy_setting=~"$setting"}',
-                    "k8s_pod_name",
-                ),
+                _of_lane("namespace", "Namespace", 0),
+                _of_lane("service", "Service", 1),
+                # The newest first: a run's id begins with its date. What is no run is among all.
+                _of_lane("run", "Run of the study", 2).sort(VariableSort.ALPHABETICAL_DESC),
+                _of_lane("setting", "Setting", 3),
+                _choices("server", "Server", f"server:known{{{_chosen(4)}}}", POD),
             ]
         )
         .link(
@@ -104,7 +101,17 @@ def dashboard(uid: str, title: str, description: str, panels: Sequence[Builder[P
     return built
 
 
-def _variable(name: str, label: str, series: str, of: str) -> QueryVariable:
+def _of_lane(name: str, label: str, number: int) -> QueryVariable:
+    """What lanes have as the label of this number, among those that the variables before it choose."""
+    return _choices(name, label, f"lane:readiness:observed{{{_chosen(number)}}}", LANE[number])
+
+
+def _chosen(number: int) -> str:
+    names = ("namespace", "service", "run", "setting")
+    return ",".join(f'{label}=~"${name}"' for label, name in zip(LANE[:number], names, strict=False))
+
+
+def _choices(name: str, label: str, series: str, of: str) -> QueryVariable:
     query = f"label_values({series}, {of})"
     return (
         QueryVariable(name)
@@ -113,16 +120,10 @@ def _variable(name: str, label: str, series: str, of: str) -> QueryVariable:
         .query({"query": query, "refId": f"variable-{name}"})
         .definition(query)
         .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
-    )
-
-
-def _choices(name: str, label: str, series: str, of: str) -> QueryVariable:
-    return (
-        _variable(name, label, series, of)
         .sort(VariableSort.ALPHABETICAL_ASC)
         .multi(True)
         .include_all(True)
-        # Also what has no such label: RPCs that no server answered.
+        # Also what has no such label: RPCs that no server answered, services that are in no run.
         .all_value(".*")
         .current(_ALL)
     )

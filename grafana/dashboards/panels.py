@@ -39,6 +39,11 @@ COUNT: Final = "short"
 BYTES: Final = "bytes"
 
 
+BY_LANE: Final = "{{service}} {{lbstudy_setting}}"
+"""A service, and in a run the setting."""
+BY_SERVER: Final = "{{server_k8s_pod_name}}"
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
     """A line, or a group of lines, of a panel.
@@ -50,12 +55,8 @@ class Query:
     """
 
     expr: str
-    legend: str = "{{lbstudy_setting}}"
+    legend: str = BY_LANE
     exemplars: bool = False
-
-
-BY_SERVER: Final = "{{server_k8s_pod_name}}"
-BY_POD: Final = "{{k8s_pod_name}}"
 
 
 def lines(
