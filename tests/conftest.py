@@ -1,5 +1,6 @@
 """What tests of several folders share."""
 
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,9 +13,22 @@ from hypothesis import settings
 settings.register_profile("lbstudy", deadline=None)
 settings.load_profile("lbstudy")
 
+# A script starts what it runs in the background with SIGINT and SIGQUIT ignored, nohup ignores SIGHUP, and
+# processes inherit that. Programs under test start as from a terminal, whatever has started the tests.
+for number, handler in (
+    (signal.SIGINT, signal.default_int_handler),
+    (signal.SIGQUIT, signal.SIG_DFL),
+    (signal.SIGHUP, signal.SIG_DFL),
+    (signal.SIGTERM, signal.SIG_DFL),
+):
+    if signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, handler)
+signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the parts are a module of the tests
 
 if TYPE_CHECKING:
+    from tests.stack.own_service import OwnService
     from tests.stack.parts import Stack
     from tests.stack.sent import SentRun
 
@@ -34,6 +48,32 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Stack"]:
         yield running
     finally:
         running.close()
+
+
+@pytest.fixture(scope="session")
+def own_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator["OwnService"]:
+    """A service that never saw a run, in a Collector and a Prometheus of its own; its story is over."""
+    import time
+
+    from tests.discovery.lab.dns_server import DnsServer
+    from tests.stack.own_service import KubeStateMetrics, OwnService, Pods, configuration, play
+    from tests.stack.parts import Stack, need
+
+    need("otelcol", "prometheus")
+    folder = tmp_path_factory.mktemp("own-service")
+    kube, dns = KubeStateMetrics(), DnsServer().start()
+    stack = Stack(folder / "stack", files=configuration(folder, kube.address))
+    pods = Pods(stack)
+    try:
+        stack.start(["prometheus", "otel-collector"])
+        own = OwnService(stack, time.time())
+        play(own, pods, kube, dns)
+        yield own
+    finally:
+        pods.close()
+        stack.close()
+        kube.close()
+        dns.stop()
 
 
 @pytest.fixture(scope="session")

@@ -8,14 +8,15 @@ from pathlib import Path
 import grpc
 from grpc_lb_instrumentor import names
 from lbstudy.config import load_scenario, load_setting
-from lbstudy.facts.model import RunFacts
-from lbstudy.facts.send import send_facts
 from lbstudy.observation import attributes
-from lbstudy.observation.records import ClientTally, ServerTally
+from lbstudy.observation.tallies import ClientTally, ServerTally
 from lbstudy.platform.interface import Change, ChangeKind
 from lbstudy.run.describe import describe, this_machine
 from lbstudy.run.plan import RunPlan
-from lbstudy.run.specs import client_deployment, server_deployment
+from lbstudy.run.specs import client_deployment
+from lbstudy.traces.facts import RunFacts
+from lbstudy.traces.send_facts import send_facts
+from lbstudy.venues.local import Local
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2_grpc import MetricsServiceStub
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -37,6 +38,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Sp
 
 SETTING = "stock"
 SERVERS = [f"greeter-stock-{i}" for i in range(10)]
+DEPLOYMENT = "greeter-stock"  # run.specs.server_deployment
 CLIENT = "client-stock-0"
 RATE = 500  # RPC/s
 NANO = 1_000_000_000
@@ -109,12 +111,14 @@ def rpc_spans(run: MadeUpRun, numbers: range) -> ExportTraceServiceRequest:
     """The client's and the servers' spans of these RPCs."""
     scope = InstrumentationScope(name="opentelemetry.instrumentation.grpc", version="0.66b2")
     client = ResourceSpans(
-        resource=resource(run, attributes.SERVICE_CLIENT, CLIENT, client_deployment(SETTING)),
+        resource=resource(
+            run, attributes.service_name("greeter", "client"), CLIENT, client_deployment(SETTING)
+        ),
         scope_spans=[ScopeSpans(scope=scope, spans=[client_span(run, n) for n in numbers])],
     )
     servers = [
         ResourceSpans(
-            resource=resource(run, attributes.SERVICE_SERVER, server, server_deployment(SETTING)),
+            resource=resource(run, attributes.service_name("greeter", "server"), server, DEPLOYMENT),
             scope_spans=[
                 ScopeSpans(
                     scope=scope, spans=[server_span(run, n) for n in numbers if n % len(SERVERS) == index]
@@ -153,7 +157,7 @@ def client_span(run: MadeUpRun, number: int) -> Span:
             *common(number),
             pair(names.CHANNEL_ID, number % 4),
             KeyValue(
-                key=names.RPC_REQUEST_METADATA + attributes.METADATA_SCHEDULED,
+                key=names.RPC_REQUEST_HEADER + attributes.METADATA_SCHEDULED,
                 value=AnyValue(array_value=scheduled),
             ),
         ],
@@ -208,12 +212,12 @@ def points(run: MadeUpRun, second: int) -> ExportMetricsServiceRequest:
     histogram = Histogram(data_points=client, aggregation_temporality=CUMULATIVE)
     groups = [
         metrics_of(
-            resource(run, attributes.SERVICE_CLIENT, CLIENT, client_deployment(SETTING)),
+            resource(run, attributes.service_name("greeter", "client"), CLIENT, client_deployment(SETTING)),
             [Metric(name=names.METRIC_CLIENT_DURATION, unit="s", histogram=histogram)],
         )
     ]
     for server in SERVERS:
-        pod = resource(run, attributes.SERVICE_SERVER, server, server_deployment(SETTING))
+        pod = resource(run, attributes.service_name("greeter", "server"), server, DEPLOYMENT)
         groups.append(metrics_of(pod, usage(run, second, at)))
     return ExportMetricsServiceRequest(resource_metrics=groups)
 
@@ -252,8 +256,8 @@ def metrics_of(pod: Resource, metrics: list[Metric]) -> ResourceMetrics:
 def facts(run: MadeUpRun) -> RunFacts:
     """The run's facts: all servers from the beginning to the end."""
     scenario = load_scenario("quick").model_copy(update={"duration": run.duration})
-    plan = RunPlan(scenario, [load_setting(SETTING)], Path(), run.run_id, 0, "benchmark")
-    description = describe(plan, run.zero / NANO, this_machine()).model_copy(
+    plan = RunPlan(scenario, [load_setting(SETTING)], Path(), run.run_id, 0, "benchmark", venue=Local())
+    description = describe(plan, run.zero / NANO, this_machine("made up")).model_copy(
         update={"time_zero_unix_nano": run.zero}
     )
     return RunFacts(
@@ -287,7 +291,7 @@ def facts(run: MadeUpRun) -> RunFacts:
 
 def changes(zero: int) -> Iterator[Change]:
     """All servers come before the load."""
-    deployment = server_deployment(SETTING)
+    deployment = DEPLOYMENT
     yield Change(zero - 3 * NANO, 0, ChangeKind.SCALE, deployment, detail=str(len(SERVERS)))
     for stage, kind in enumerate(
         (ChangeKind.CREATED, ChangeKind.STARTED, ChangeKind.READY, ChangeKind.PUBLISHED)

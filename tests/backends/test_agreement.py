@@ -32,6 +32,10 @@ def test_every_figure_is_the_same(sent_run: SentRun, found: Found) -> None:
         del result["provenance"]["jaeger_url"], result["provenance"]["prometheus_url"]
 
     assert list(_differences("", stored, read)) == []
+    for setting in found.result.settings:  # or this shows nothing of them
+        assert setting.streams is not None
+        assert sum(phase.requests for phase in setting.streams.phases) > 0
+        assert "messages read" in {entry.name for entry in setting.ledger.entries}
 
 
 def test_discovery_from_jaeger_is_within_a_millisecond(sent_run: SentRun, found: Found) -> None:
@@ -73,7 +77,7 @@ def test_discovery_from_prometheus_is_within_the_export_interval(sent_run: SentR
             if not len(answers):
                 assert _exports(sent_run, lane, f'server_k8s_pod_name="{server}"') == []
                 continue
-            told = _exports(sent_run, lane, f'server_k8s_pod_name="{server}",rpc_response_status_code="OK"')
+            told = _exports(sent_run, lane, f'server_k8s_pod_name="{server}",rpc_status_code="OK"')
             before = [at for at in _exports(sent_run, lane, "") if at < told[0]]
             assert max(before, default=-math.inf) - WITHIN <= answers.min() <= told[0] + WITHIN
             discovered += index >= 2

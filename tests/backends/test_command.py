@@ -67,7 +67,7 @@ def test_what_cannot_be_read_leaves_nothing_behind(sent_run: SentRun, tmp_path: 
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["here", "--from", "stack"], "here: from the stack a run is named by its id: --run ID"),
+        (["here", "--from", "stack"], "here: with --from stack, name the run by its id: --run ID"),
         (["here", "--run", "some"], "--run, --jaeger and --prometheus go with --from stack"),
         (["--from", "stack", "--jaeger", "localhost"], "localhost: expected the URL of Jaeger"),
     ],

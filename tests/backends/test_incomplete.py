@@ -4,15 +4,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from lbstudy.backends.errors import BackendError
+from lbstudy.backends.http import BackendError
 from lbstudy.backends.jaeger import Jaeger
 from lbstudy.backends.prometheus import Prometheus
 from lbstudy.backends.runs import latest_run, read_facts
 from lbstudy.backends.source import StackSource
-from lbstudy.facts import names
-from lbstudy.facts.encode import encode
-from lbstudy.facts.otlp import request_of
 from lbstudy.store.forward import send_last
+from lbstudy.traces import names
+from lbstudy.traces.encode import encode
+from lbstudy.traces.otlp import request_of
 
 from tests.backends.conftest import Read
 from tests.backends.made_up import MadeUpRun, facts
@@ -116,9 +116,9 @@ def test_nobody_there_and_somebody_else_there(stack: Stack) -> None:
         Jaeger(nobody).trace("0" * 32)
     with pytest.raises(BackendError, match=f"{nobody}: cannot be reached: .*refused"):
         Prometheus(nobody).query("up", 0)
-    with pytest.raises(BackendError, match="is no Jaeger with the API v3"):
+    with pytest.raises(BackendError, match="is not a Jaeger with the API v3"):
         Jaeger(stack.prometheus).trace("0" * 31 + "1")
-    with pytest.raises(BackendError, match="is no Prometheus"):
+    with pytest.raises(BackendError, match="is not a Prometheus server"):
         Prometheus(stack.jaeger).query("up", 0)
     with pytest.raises(BackendError, match=r"answered with HTTP 400: .*parse error"):
         Prometheus(stack.prometheus).query("up{", 0)

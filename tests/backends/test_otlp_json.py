@@ -4,10 +4,10 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from lbstudy.backends.ahead import ahead
 from lbstudy.backends.metrics import rows, selector
 from lbstudy.backends.otlp_json import traces_of
 from lbstudy.backends.prometheus import Series
+from lbstudy.backends.read import ahead
 from lbstudy.store.resources import Resources
 
 SPAN = {
@@ -77,7 +77,7 @@ def test_series_become_the_points_that_they_were() -> None:
         "k8s_pod_name": "client-0",
         "lbstudy_run_id": "r",
         "lbstudy_setting": "stock",
-        "rpc_response_status_code": "OK",
+        "rpc_status_code": "OK",
         "server_k8s_pod_name": "a",
         "job": "of no interest",
     }
@@ -101,7 +101,15 @@ def test_series_become_the_points_that_they_were() -> None:
         None,
         True,
     )
-    assert json.loads(point.attributes) == {"rpc.response.status_code": "OK", "server.k8s.pod.name": "a"}
+    assert json.loads(point.attributes) == {"rpc.status_code": "OK", "server.k8s.pod.name": "a"}
+
+
+def test_a_series_of_an_earlier_version_keeps_its_code() -> None:
+    labels = {"__name__": "rpc_client_call_duration_seconds_count", "rpc_response_status_code": "OK"}
+
+    ((_, (point,)),) = rows([Series(labels, [(1_000_000, 3.0)])], Resources())
+
+    assert json.loads(point.attributes) == {"rpc.response.status_code": "OK"}
 
 
 def test_a_run_id_cannot_end_the_selector() -> None:

@@ -10,6 +10,8 @@ from types import ModuleType
 import pytest
 from lbstudy.cli.main import run
 
+from tests.programs import Process
+
 STUB = Path(__file__).with_name("stub_study.py")
 
 
@@ -62,10 +64,10 @@ def lbstudy(
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Callable[..., "subprocess.Popen[str]"]:
+def start(tmp_path: Path) -> Callable[..., Process]:
     """Starts the command as a process of its own, in an empty folder, with a study that ends as told."""
 
-    def popen(*arguments: str, end: str = "ok", **options: object) -> "subprocess.Popen[str]":
+    def popen(*arguments: str, end: str = "ok", **options: object) -> Process:
         settings: dict[str, object] = {
             "cwd": tmp_path,
             "stdin": subprocess.DEVNULL,
@@ -75,6 +77,6 @@ def start(tmp_path: Path) -> Callable[..., "subprocess.Popen[str]"]:
             "env": {**os.environ, "COLUMNS": "200"},
         }
         command = [sys.executable, str(STUB), end, *arguments]
-        return subprocess.Popen(command, **(settings | options))  # type: ignore[call-overload, no-any-return]  # the tests' own options
+        return Process(command, **(settings | options))  # type: ignore[call-overload, no-any-return]  # the tests' own options
 
     return popen

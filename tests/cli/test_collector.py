@@ -9,7 +9,9 @@ from typing import Any
 import psutil
 import pytest
 from lbstudy.stack.ports import Ports
-from lbstudy.stack.state import Started, State, write_state
+from lbstudy.stack.state import StackState, Started, write_state
+
+from tests.ports import free_port
 
 Command = Callable[..., Any]
 
@@ -32,7 +34,7 @@ def stack_up(port: int) -> None:
     folder = Path("runs/.stack")
     folder.mkdir(parents=True)
     part = Started("otel-collector", this.pid, this.create_time(), this.exe())
-    write_state(folder, State(Ports(otlp_grpc=port), "memory", (part,)))
+    write_state(folder, StackState(Ports(otlp_grpc=port), "memory", (part,)))
 
 
 def test_a_run_is_sent_nowhere_unless_asked(lbstudy: Command) -> None:
@@ -45,7 +47,7 @@ def test_the_endpoint_that_was_asked_for(lbstudy: Command, listener: int, scheme
     assert collector == {"endpoint": f"http://127.0.0.1:{listener}", "jaeger": None, "prometheus": None}
     assert "127.0.0.1" not in err
     assert (
-        f"Collector at http://127.0.0.1:{listener} too"
+        f"Collector at http://127.0.0.1:{listener}.\n"
         in lbstudy("run", "quick", "--dry-run", "--otlp", f"{scheme}127.0.0.1:{listener}").out
     )
 
@@ -57,10 +59,9 @@ def test_tls_is_kept(lbstudy: Command, listener: int) -> None:
 
 
 def test_nobody_there_is_a_note(lbstudy: Command, listener: int) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as gone:
-        port = gone.getsockname()[1]
+    port = free_port()
     assert (
-        f"note: nobody answers at http://127.0.0.1:{port} yet"
+        f"note: no Collector answers at http://127.0.0.1:{port} yet"
         in planned(lbstudy, "--otlp", f"127.0.0.1:{port}")[1]
     )
 
@@ -73,7 +74,9 @@ def test_nobody_there_is_a_note(lbstudy: Command, listener: int) -> None:
 def test_what_is_no_endpoint_is_refused_in_one_line(lbstudy: Command, endpoint: str) -> None:
     done = lbstudy("run", "quick", "--dry-run", "--otlp", endpoint)
     assert done.code == 2
-    assert done.line().startswith("--otlp: expected an OTLP/gRPC endpoint as http://127.0.0.1:4317, found ")
+    assert done.line().startswith(
+        "--otlp: expected an OTLP/gRPC endpoint, such as http://127.0.0.1:4317, found "
+    )
 
 
 def test_the_stack_that_is_up_is_sent_to_by_itself(lbstudy: Command, listener: int) -> None:
@@ -101,15 +104,14 @@ def test_beside_a_collector_on_the_stacks_port_is_what_answers_there(
     lbstudy: Command, listener: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As after `docker compose up`, which leaves no state."""
-    with socket.create_server(("127.0.0.1", 0)) as jaeger, socket.create_server(("127.0.0.1", 0)) as gone:
+    with socket.create_server(("127.0.0.1", 0)) as jaeger:
         ports = {
             "OTLP_GRPC": listener,
             "JAEGER": jaeger.getsockname()[1],
-            "PROMETHEUS": gone.getsockname()[1],
+            "PROMETHEUS": free_port(),
         }
         for name, port in ports.items():
             monkeypatch.setenv(f"LBSTUDY_{name}_PORT", str(port))
-        gone.close()
         assert planned(lbstudy, "--otlp", f"localhost:{listener}")[0] == {
             "endpoint": f"http://localhost:{listener}",
             "jaeger": f"http://127.0.0.1:{ports['JAEGER']}",

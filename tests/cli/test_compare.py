@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from lbstudy.compare.model import Comparison
+from lbstudy.config import load_subject
 from lbstudy.report.compare_markdown import render_markdown
 
 Command = Callable[..., Any]
@@ -21,7 +22,10 @@ def test_a_comparison_leaves_its_page_its_data_and_every_run(lbstudy: Command) -
     done = lbstudy("compare", *TWO, "--repeat", "2", "--out", "mine")
 
     assert done.code == 0, done.err
-    assert names("mine") == {"compare.html", "comparison.json", "plan.json", "settings", "scenarios", "runs"}
+    assert names("mine") == {
+        *("compare.html", "comparison.json", "plan.json"),
+        *("settings", "scenarios", "subjects", "runs"),
+    }
     assert names("mine/runs") == {"quick-1-1", "quick-2-1"}
     assert {"report.html", "result.json"} <= names("mine/runs/quick-1-1")
     assert "runs/quick-1-1/report.html" in Path("mine/compare.html").read_text()
@@ -53,6 +57,46 @@ def test_markdown_is_the_comparison_and_nothing_else(lbstudy: Command) -> None:
     assert done.out == render_markdown(found)
 
 
+def test_several_subjects_are_compared_under_every_setting_and_resumed(
+    lbstudy: Command, tmp_path: Path
+) -> None:
+    other = load_subject("greeter").toml.replace('name = "greeter"', 'name = "other"')
+    (tmp_path / "other.toml").write_text(other)
+
+    done = lbstudy("compare", *TWO, "--subject", "greeter,other.toml", "--repeat", "1", "--out", "mine")
+
+    assert done.code == 0, done.err
+    found = Comparison.model_validate_json(Path("mine/comparison.json").read_text())
+    crossed = ["greeter-stock", "greeter-max-age", "other-stock", "other-max-age"]
+    assert [setting.name for setting in found.settings] == found.plan.settings == crossed
+    assert lbstudy("compare", "--resume", "mine").code == 0
+    (tmp_path / "other.toml").write_text(other + "# changed\n")
+    assert "has changed since the comparison began" in lbstudy("compare", "--resume", "mine").line()
+
+
+def test_held_against_an_earlier_one(lbstudy: Command) -> None:
+    lbstudy("compare", *TWO, "--repeat", "1", "--out", "first")
+
+    done = lbstudy("compare", *TWO, "--repeat", "1", "--out", "second", "--against", "first")
+
+    assert done.code == 0, done.err
+    assert "Against the earlier comparison" in done.out
+    kept = Comparison.model_validate_json(Path("second/comparison.json").read_text())
+    assert kept.against is not None
+    first = Comparison.model_validate_json(Path("first/comparison.json").read_text())
+    assert kept.against.started == first.plan.started
+    assert kept.against.moved == []
+
+
+def test_what_is_no_comparison_to_hold_against_is_one_line_before_any_run(lbstudy: Command) -> None:
+    Path("other.json").write_text("{}")
+
+    for path, reason in (("other.json", "expected the comparison.json"), ("missing.json", "cannot be read")):
+        done = lbstudy("compare", *TWO, "--out", "mine", "--against", path)
+        assert (done.code, reason in done.line()) == (2, True)
+    assert not Path("mine").exists()
+
+
 def test_a_dry_run_tells_the_runs_and_the_time_and_does_nothing(lbstudy: Command) -> None:
     done = lbstudy("compare", "--dry-run")
 
@@ -68,8 +112,9 @@ def test_the_plan_keeps_the_cluster_in_which_to_go_on(lbstudy: Command) -> None:
     where = ("--on", "kubernetes", "--context", "kind", "--namespace", "mine")
     plan = json.loads(lbstudy("compare", *TWO, *where, "--dry-run", "--json").out)
 
-    assert plan["cluster"] == {"context": "kind", "namespace": "mine"}
-    assert json.loads(lbstudy("compare", *TWO, "--dry-run", "--json").out)["cluster"] is None
+    assert plan["venue"] == {"platform": "kubernetes", "options": {"context": "kind", "namespace": "mine"}}
+    here = json.loads(lbstudy("compare", *TWO, "--dry-run", "--json").out)
+    assert here["venue"] == {"platform": "local", "options": {}}
 
 
 def test_a_run_that_fails_is_told_and_the_others_are_made(lbstudy: Command) -> None:
@@ -88,8 +133,8 @@ def test_interrupted_it_keeps_what_has_finished_and_says_how_to_go_on(lbstudy: C
 
     assert (done.code, done.out) == (130, "")
     told = done.err.splitlines()
-    assert "lbstudy: 1 of 3 runs had finished: mine/compare.html" in told
-    assert "lbstudy: to go on: lbstudy compare --resume mine" in told
+    assert "lbstudy: 1 of 3 runs had finished, and are in mine/compare.html" in told
+    assert "lbstudy: to continue: lbstudy compare --resume mine" in told
     assert told[-1] == "lbstudy: interrupted"
     found = Comparison.model_validate_json(Path("mine/comparison.json").read_text())
     assert [one.state for one in found.outcomes] == ["done", "not run", "not run"]
@@ -155,9 +200,12 @@ def test_an_unmet_expectation_is_exit_code_3(lbstudy: Command) -> None:
         (["--out", "full"], "full: expected a new or an empty folder"),
         (["--from", "nothing"], "nothing: expected a comparison's folder, with plan.json in it"),
         (["--from", "full"], "full: expected a comparison's folder, with plan.json in it"),
-        (["--from", "other"], "other/plan.json: is of another version, or no plan"),
+        (["--from", "other"], "other/plan.json: is from another version of lbstudy, or not a plan"),
         (["--from", "full", "--resume", "full"], "--from and --resume exclude each other"),
-        (["--from", "full", "-s", "stock"], "--from and --resume take settings, scenarios and folder from"),
+        (
+            ["--from", "full", "-s", "stock"],
+            "--from and --resume take settings, scenarios, subjects and folder from",
+        ),
         (["--json", "--markdown"], "--json and --markdown exclude each other"),
         (["--namespace", "x"], "--context and --namespace go with --on kubernetes"),
     ],

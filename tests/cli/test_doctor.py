@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lbstudy.cli import network, software
+from lbstudy.venues import software
+from lbstudy.venues.local import network
 
 Command = Callable[..., Any]
 
@@ -51,7 +52,8 @@ def test_doctor_as_text_has_a_line_for_each_check(lbstudy: Command) -> None:
 @pytest.mark.parametrize(("resolver", "status"), [("ares", "ok"), ("native", "missing")])
 def test_the_resolver_is_judged_by_the_query_that_arrives(resolver: str, status: str) -> None:
     # gRPC reads the variable once a process; `native` asks the system's DNS server instead of the one named.
-    program = "from lbstudy.cli import network\nnetwork.PROBE_TIMEOUT = 2.0\nprint(network.resolver().status)"
+    lines = ("from lbstudy.venues.local import network", "network.PROBE_TIMEOUT = 2.0")
+    program = "\n".join((*lines, "print(network.resolver().status)"))
 
     done = subprocess.run(
         [sys.executable, "-c", program],

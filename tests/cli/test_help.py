@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-import typer
-from lbstudy.cli.app import app
+from lbstudy.cli.app import COMMANDS
+from lbstudy.cli.lazy import LazyCommand
 
 Command = Callable[..., Any]
 
 
-@pytest.mark.parametrize("command", ["run", "report", "list", "doctor"])
+@pytest.mark.parametrize("command", ["run", "gate", "report", "list", "doctor"])
 def test_every_command_has_help_with_examples(lbstudy: Command, command: str) -> None:
     done = lbstudy(command, "--help")
 
@@ -40,17 +40,31 @@ def test_version(lbstudy: Command) -> None:
 
 @pytest.mark.parametrize("option", ["--json", "--dry-run", "--on", "--context", "--namespace"])
 def test_an_option_of_several_commands_is_the_same_in_all_of_them(option: str) -> None:
-    group = typer.main.get_command(app)
     told = {
         (tuple(parameter.opts), parameter.help)
-        for command in _commands(group)
+        for command in _commands()
         for parameter in command.params
         if option in parameter.opts
     }
     assert len(told) == 1
 
 
-def _commands(group: Any) -> Iterator[Any]:  # noqa: ANN401 - typer brings a click of its own
-    for command in getattr(group, "commands", {}).values():
-        yield command
-        yield from _commands(command)
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+def test_the_programs_help_has_the_first_paragraph_of_each_commands_help(command: LazyCommand) -> None:
+    first_paragraph, *_ = (command.load().help or "").split("\n\n")
+
+    assert command.help == " ".join(first_paragraph.split())
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+def test_a_paragraph_of_help_is_broken_by_the_terminal_alone(command: LazyCommand) -> None:
+    loaded = command.load()
+    for each in (loaded, *getattr(loaded, "commands", {}).values()):
+        assert "\n" not in (each.help or "").replace("\n\n", "")
+
+
+def _commands() -> Iterator[Any]:  # typer brings a click of its own
+    for command in COMMANDS:
+        loaded = command.load()
+        yield loaded
+        yield from getattr(loaded, "commands", {}).values()

@@ -6,7 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lbstudy.config import available_scenarios, available_settings, load_scenario, load_setting
+from lbstudy.config import (
+    available_requirements,
+    available_scenarios,
+    available_settings,
+    load_scenario,
+    load_setting,
+)
 
 Command = Callable[..., Any]
 
@@ -28,6 +34,7 @@ def test_list_as_json(lbstudy: Command) -> None:
 
     assert [one["name"] for one in listed["scenarios"]] == [one.name for one in available_scenarios()]
     assert [one["name"] for one in listed["settings"]] == [one.name for one in available_settings()]
+    assert [one["name"] for one in listed["requirements"]] == [one.name for one in available_requirements()]
     assert "discovery.undiscovered" in listed["measures"]
     assert all(Path(one["path"]).is_file() for one in [*listed["scenarios"], *listed["settings"]])
 
@@ -50,6 +57,13 @@ def test_a_setting_can_be_copied(lbstudy: Command) -> None:
 
     assert "lbstudy run --setting ./max-age.toml" in done.out
     assert load_setting("./max-age.toml").server == load_setting("max-age").server
+
+
+def test_a_requirement_can_be_copied_and_judged(lbstudy: Command) -> None:
+    done = lbstudy("list", "--copy", "nothing-lost", "mine.toml")
+
+    assert "lbstudy gate ./mine.toml" in done.out
+    assert lbstudy("gate", "./mine.toml", "--dry-run").code == 0
 
 
 def test_a_copy_never_replaces_a_file(lbstudy: Command) -> None:

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lbstudy.config import load_setting
 
 Command = Callable[..., Any]
 RING_HASH = (
-    "expected a policy of pick_first, round_robin and weighted_round_robin, found ring_hash_experimental"
+    "expected the policy pick_first, round_robin or weighted_round_robin, found ring_hash_experimental"
 )
 
 
@@ -27,6 +28,86 @@ def test_advise_as_json(lbstudy: Command) -> None:
     assert (advice["setting"], advice["scenario"], advice["policy"]) == ("max-age", "quick", "round_robin")
     assert [(one["before"], one["after"]) for one in advice["changes"]] == [(2, 3), (3, 2)]
     assert {one["topic"] for one in advice["statements"]} >= {"servers added", "server hangs"}
+
+
+def test_advise_says_what_an_update_costs(lbstudy: Command) -> None:
+    """A scenario that replaces all servers and changes their number never: no empty table of changes."""
+    done = lbstudy("advise", "stock", "push", "--scenario", "rolling-update")
+    text = " ".join(done.out.split())
+
+    assert (done.code, done.err) == (0, "")
+    assert (
+        "Predicted for a replacement of all 3 servers (rolling-update): clients that have run for long"
+        in text
+    )
+    assert "of 100 clients have no server left for a time" in text
+    assert "clients at any phase: a new server is pushed at once (how soon is not predicted)" in text
+    assert "95 % within Each" not in text
+    assert "time to detect" not in text
+    (found,) = json.loads(lbstudy("advise", "stock", "--scenario", "evict", "--json").out)["replacements"]
+    assert (found["how"], found["servers"], len(found["clients"])) == ("evict", 3, 2)
+
+
+def test_advise_says_where_nothing_changes(lbstudy: Command) -> None:
+    done = lbstudy("advise", "stock", "--scenario", "steady")
+
+    assert "In scenario steady the number of servers never changes." in done.out
+    assert "median" not in done.out
+
+
+def test_advise_does_not_predict_an_autoscaler(lbstudy: Command) -> None:
+    done = lbstudy("advise", "stock", "--scenario", "autoscale")
+
+    text = " ".join(done.out.split())
+    assert "In scenario autoscale an autoscaler decides how many servers there are: not predicted." in text
+    assert "the autoscaler (nobody adds or removes servers)" in text
+
+
+def test_advise_for_a_requirement_writes_a_settings_file(lbstudy: Command, tmp_path: Path) -> None:
+    """Standard output is the file and nothing else; why is on standard error."""
+    done = lbstudy("advise", "--for", "resilient")
+    (tmp_path / "mine.toml").write_text(done.out)
+
+    assert done.code == 0
+    assert load_setting("./mine.toml").channel["grpc.http2.ping_timeout_ms"] == 1000
+    assert done.out.startswith(
+        "# Proposed by lbstudy advise --for resilient: 0 connections and 0 DNS queries"
+    )
+    assert "the cheapest setting that holds the rest: 2 of 4 clauses are not judged by the model" in done.err
+    assert "a server that fails its requests loses at most 40 requests: not judged by the model" in done.err
+    assert "stock: does not hold" in done.err
+    assert lbstudy("advise", "./mine.toml", "--for", "resilient").code == 0
+
+
+def test_advise_for_a_requirement_as_json(lbstudy: Command) -> None:
+    told = json.loads(lbstudy("advise", "--for", "resilient", "--json").out)
+
+    assert (told["answer"], told["best"]["verdict"]) == ("dns", "not judged by the model")
+    assert told["toml"].startswith("# Proposed")
+    assert {one["setting"] for one in told["built_in"]} >= {"stock", "push"}
+
+
+def test_advise_for_a_requirement_that_nothing_holds(lbstudy: Command, tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text('name = "mine"\n[[clause]]\nkind = "hung-server"\nlost_at_most = 1\n')
+    done = lbstudy("advise", "--for", "./mine.toml")
+
+    assert (done.code, done.out) == (3, "")
+    assert "By the model no setting meets it, neither with DNS alone nor with push." in done.err
+
+
+def test_advise_says_of_named_settings_whether_they_hold(lbstudy: Command) -> None:
+    done = lbstudy("advise", "stock", "push", "--for", "found-soon")
+
+    assert done.code == 3
+    assert (
+        "  ✗ a new server is called within 15 s by every client: does not hold: no connection ends"
+        in done.out
+    )
+    assert (
+        "  ? a new server is called within 15 s by every client: not judged by the model: how soon"
+        in done.out
+    )
+    assert lbstudy("advise", "push", "--for", "found-soon").code == 0, "what is not judged does not fail"
 
 
 def test_simulate_as_json(lbstudy: Command) -> None:
@@ -65,7 +146,7 @@ def test_simulate_pick_first(lbstudy: Command) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ('discovery = "xds"\n', 'expected discovery = "dns", found "xds", where nothing is looked up'),
+        ('discovery = "xds"\n', 'expected discovery = "dns", found "xds", which looks up nothing'),
         (
             "[[service_config.loadBalancingConfig]]\nring_hash_experimental = {}\n",
             RING_HASH,
@@ -80,8 +161,8 @@ def test_what_the_model_cannot_do_is_refused(
     swept = lbstudy("sweep", "./mine.toml", "--dry-run")
 
     assert (done.code, swept.code) == (2, 2)
-    assert done.line() == f"setting mine: {reason}; lbstudy advise tells of it"
-    assert swept.line() == f"setting mine: {reason}; there is nothing to hold a sweep against"
+    assert done.line() == f"setting mine: {reason}; lbstudy advise describes it"
+    assert swept.line() == f"setting mine: {reason}; so there is no prediction to compare a sweep with"
 
 
 def test_what_is_left_out_is_named_in_one_line(lbstudy: Command) -> None:
@@ -102,8 +183,8 @@ def test_advise_of_push_speaks_of_no_look_ups(lbstudy: Command) -> None:
 
     assert (done.code, done.err) == (0, "")
     text = " ".join(done.out.split())
-    assert "Nothing is looked up: the control plane sends each change at once" in text
-    assert "price: A control plane has to run" in text
+    assert "Clients look up nothing: the control plane sends each change at once" in text
+    assert "price: It needs a control plane" in text
     assert "looks up DNS" not in text
     assert "never, without another trigger" not in text
     advice = json.loads(lbstudy("advise", "push", "--json").out)
@@ -132,7 +213,9 @@ def test_a_sweep_that_would_never_end_is_refused(lbstudy: Command, tmp_path: Pat
     ("arguments", "expected"),
     [
         (("advise", "stok"), "did you mean stock?"),
-        (("advise",), "Missing argument"),
+        (("advise",), "expected a setting, or --for with a requirement"),
+        (("advise", "--for", "found-son"), "did you mean found-soon?"),
+        (("advise", "--for", "found-soon", "--scenario", "scale"), "--scenario does not go with --for"),
         (("simulate", "stock", "--servers", "0"), "--servers"),
         (("sweep", "max-age", "--changes", "1"), "--changes"),
         (("sweep", "max-age", "--change", "melt"), "melt"),

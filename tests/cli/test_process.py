@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 from lbstudy.config import available_scenarios
 
-Start = Callable[..., "subprocess.Popen[str]"]
-GUARD = 60  # s, against hanging only
+from tests.programs import Process
+
+Start = Callable[..., Process]
+GUARD = 120  # s, against hanging only
 
 
-def read_until(process: "subprocess.Popen[str]", text: str) -> None:
+def read_until(process: Process, text: str) -> None:
     """Wait for a line on standard error."""
     assert process.stderr is not None
     for line in process.stderr:
@@ -36,9 +38,49 @@ def test_interrupted_is_exit_code_130_and_nothing_looks_finished(
     assert process.returncode == 130
     assert (out, err.splitlines()) == (
         "",
-        ["lbstudy: what was recorded until then is in mine.partial", "lbstudy: interrupted"],
+        ["lbstudy: everything recorded until then is in mine.partial", "lbstudy: interrupted"],
     )
     assert [path.name for path in tmp_path.iterdir()] == ["mine.partial"]
+
+
+def test_a_gate_that_was_interrupted_goes_on_where_it_stopped(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(
+        'name = "mine"\n[[clause]]\nkind = "measure"\nmeasure = "errors.count"\nat_most = 0\n'
+        'scenario = "quick"\n'
+    )
+    with start("gate", "./mine.toml", "--out", "gate", "--plain", end="second_waits") as process:
+        read_until(process, "waiting")
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=GUARD)
+    assert process.returncode == 130
+    assert err.splitlines()[-2:] == [
+        "lbstudy: to continue: lbstudy gate --resume gate",
+        "lbstudy: interrupted",
+    ]
+    (tmp_path / "mine.toml").unlink()  # the folder has all that it takes
+
+    with start("gate", "--resume", "gate", end="ok") as process:
+        out, err = process.communicate(timeout=GUARD)
+
+    assert process.returncode == 0, err
+    assert out.startswith("The requirement mine holds.")
+    made = [line.split(",")[0] for line in err.splitlines() if "round" in line]
+    assert made == [f"lbstudy: round {number}" for number in range(2, 7)]
+
+
+def test_a_job_in_a_scripts_background_can_be_ended(start: Start) -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited, as from a script's "&"
+    try:
+        process = start("run", "quick", "--out", "mine", end="wait")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    with process:
+        read_until(process, "waiting")
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=GUARD)
+
+    assert process.returncode == 130
+    assert err.splitlines()[-1] == "lbstudy: interrupted"
 
 
 def test_a_reader_who_leaves_is_no_error_message(start: Start) -> None:

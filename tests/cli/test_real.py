@@ -1,6 +1,7 @@
 """The command on the real study, in small: a run, its report again, and an interruption in its midst."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -10,6 +11,8 @@ import duckdb
 import psutil
 import pytest
 from lbstudy.result.model import Result
+
+from tests.programs import Process
 
 LBSTUDY = Path(sys.executable).with_name("lbstudy")
 GUARD = 120  # s, against hanging only
@@ -37,9 +40,21 @@ at_most = 0
 SETTING = 'name = "fast"\n[drain]\nwait = 0\ngrace = 1\n'
 
 
+# A proxy that refuses every connection: whatever went through it would be lost.
+PROXY = "http://127.0.0.1:9"
+ENVIRONMENT = {**os.environ, "http_proxy": PROXY, "https_proxy": PROXY, "no_proxy": ""}
+
+
 def lbstudy(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run the command, where the environment names a proxy: the study's own connections never use it."""
     return subprocess.run(
-        [LBSTUDY, *arguments], cwd=folder, capture_output=True, text=True, timeout=GUARD, check=False
+        [LBSTUDY, *arguments],
+        cwd=folder,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        timeout=GUARD,
+        check=False,
     )
 
 
@@ -73,6 +88,7 @@ def test_a_run_leaves_everything_and_exit_code_3_for_what_was_not_met(
         "result.json",
         "report.html",
         "dns.jsonl",
+        "connections.jsonl",
         "logs",
     }
     result = Result.model_validate_json(done.stdout)
@@ -114,7 +130,7 @@ def test_a_store_of_another_version_is_one_line(
 def test_interrupted_in_the_midst_no_process_is_left(tmp_path: Path) -> None:
     write_files(tmp_path)
     command = [str(LBSTUDY), "run", "small.toml", "-s", "fast.toml", "--out", "mine"]
-    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+    with Process(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         for line in process.stderr:
             if " Ready" in line:
@@ -126,7 +142,7 @@ def test_interrupted_in_the_midst_no_process_is_left(tmp_path: Path) -> None:
     assert children, "a server was Ready, so there are processes"
     assert process.returncode == 130
     assert err.splitlines()[-2:] == [
-        "lbstudy: what was recorded until then is in mine.partial",
+        "lbstudy: everything recorded until then is in mine.partial",
         "lbstudy: interrupted",
     ]
     assert "Traceback" not in err

@@ -103,7 +103,7 @@ def test_what_was_recorded_before_an_error_is_kept_but_does_not_look_finished(lb
 
     assert done.code == 1
     assert done.err.splitlines() == [
-        "lbstudy: what was recorded until then is in mine.partial",
+        "lbstudy: everything recorded until then is in mine.partial",
         "lbstudy: mine.partial/run.duckdb: cannot be written: no space",
     ]
     assert not Path("mine").exists()
@@ -139,7 +139,7 @@ def test_a_defect_shows_where_it_is(lbstudy: Command) -> None:
         (["run", "quick", "--setting"], "Option '--setting' requires an argument"),
         (["run", "quick", "--out", "full"], "full: expected a new or an empty folder for the run"),
         (["run", "quick", "--out", "zero.toml"], "zero.toml: expected a new or an empty folder for the run"),
-        (["run", "quick", "--out", "left"], "left.partial: left by a run that did not finish"),
+        (["run", "quick", "--out", "left"], "left.partial: belongs to a run that did not finish"),
         (["rnu"], "No such command 'rnu'. Did you mean 'run'? (see lbstudy --help)"),
     ],
 )
@@ -223,3 +223,19 @@ def test_dry_run_as_json(lbstudy: Command) -> None:
     ]
     assert plan["rpcs"] == 2 * 20 * 12
     assert plan["settings"][0]["service_config"] == {"loadBalancingConfig": [{"round_robin": {}}]}
+
+
+@pytest.mark.parametrize("command", [("run", "quick", "-s"), ("compare", "-s"), ("sweep",)])
+def test_what_grpc_refuses_ends_a_command_before_anything_runs(
+    lbstudy: Command, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    policy = "[[service_config.loadBalancingConfig]]\nround_robin = {}\n"
+    retries = "[[service_config.methodConfig]]\nname = [{}]\nretryPolicy = { maxAttempts = 1 }\n"
+    (tmp_path / "bad.toml").write_text(f'name = "bad"\n{policy}{retries}')
+
+    done = lbstudy(*command, "bad.toml", "--out", "mine")
+
+    assert done.code == 2
+    assert "setting bad: gRPC refuses its service config: " in done.err
+    assert "retryPolicy.maxAttempts error:must be at least 2" in done.err
+    assert not Path("mine").exists()

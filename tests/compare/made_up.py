@@ -2,20 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 
-from lbstudy.compare import plan as planning
 from lbstudy.compare.build import build
 from lbstudy.compare.model import ComparedScenario, Comparison
 from lbstudy.compare.plan import Plan, PlannedRun
-from lbstudy.measures.delays import summary
+from lbstudy.config.phases import PHASES
 from lbstudy.result.model import (
-    Adaptability,
     Added,
-    Change,
+    ChangeOfServers,
     ClientView,
     Delay,
     Distribution,
-    Errors,
-    Fault,
+    FaultEffects,
     Group,
     Histogram,
     Latency,
@@ -23,16 +20,14 @@ from lbstudy.result.model import (
     Phase,
     PhaseDistribution,
     Price,
-    Provenance,
     Quantiles,
     Result,
     SettingResult,
-    Timeline,
-    Utilisation,
-    Verdict,
     Wait,
     WaitedFor,
 )
+
+from tests.making import results as making
 
 UP, DOWN, END = 10.0, 30.0, 40.0
 WATCHED = DOWN - UP
@@ -68,7 +63,6 @@ def setting(
         )
         for i, one in enumerate(discovery)
     ]  # fmt: skip
-    nothing = summary([])
     added = Added(
         server="a",
         command=UP,
@@ -76,8 +70,8 @@ def setting(
         watched_until=DOWN,
         stages=[],
         clients=views,
-        detect=nothing,
-        discovery=nothing,
+        detect=making.NO_DELAY,
+        discovery=making.NO_DELAY,
         fair_share=None,
     )
     errors = [0.0] * int(END)
@@ -88,8 +82,9 @@ def setting(
         count=100, p50=0.01, p90=0.02, p99=p99, largest=p99, sent_p50=0.01, sent_p99=p99
     )  # fmt: skip
     nobody = Group(servers=0, requests=0, failed=0, p50=None, p99=None)
-    hung = Fault(
+    hung = FaultEffects(
         label="stop on 1 server",
+        kind="stop",
         start=35.0,
         end=38.0,
         servers=["a"],
@@ -98,30 +93,16 @@ def setting(
         unanswered=nobody,
     )
     failed = sum(lost) + (fault or 0)
-    return SettingResult(
-        name=name,
+    return making.setting(
+        name,
         description=f"the setting {name}",
-        options={},
         servers=["a"],
         clients=[view.client for view in views],
         phases=[
             Phase(index=0, start=0, end=UP, label="3 servers", ready=[]),
             Phase(index=1, start=UP, end=DOWN, label="3 → 4 servers", ready=[]),
         ],
-        timeline=Timeline(
-            bucket=1.0,
-            start=0.0,
-            requests={},
-            unanswered=[],
-            errors=errors,
-            fair_share=[],
-            addresses=[],
-            ready=[],
-            latency_p50=[],
-            latency_p99=[],
-            coverage=[],
-            events=[],
-        ),
+        timeline=making.TIMELINE.model_copy(update={"errors": errors}),
         distribution=Distribution(
             total={},
             phases=[
@@ -149,28 +130,18 @@ def setting(
             lateness_p99=lateness,
             lateness_max=lateness,
         ),
-        errors=Errors(
-            client_by_code={"OK": 400 - failed, "UNAVAILABLE": failed},
-            server_by_code={},
-            ratio=None,
-            phases=[],
-            by_server={},
-            failures=[],
+        errors=making.ERRORS.model_copy(
+            update={"client_by_code": {"OK": 400 - failed, "UNAVAILABLE": failed}}
         ),
-        adaptability=Adaptability(
-            changes=[
-                Change(at=UP, before=3, after=4, added=["a"], removed=[], failed=lost[0]),
-                Change(at=DOWN, before=4, after=3, added=[], removed=["a"], failed=lost[1]),
-            ],
-            added=[added],
-            removed=[],
-            detect=nothing,
-            discovery=nothing,
-            undiscovered=[],
-            updates_by_outcome={},
-            updates_by_cause={},
+        adaptability=making.ADAPTABILITY.model_copy(
+            update={
+                "changes": [
+                    ChangeOfServers(at=UP, before=3, after=4, added=["a"], removed=[], failed=lost[0]),
+                    ChangeOfServers(at=DOWN, before=4, after=3, added=[], removed=["a"], failed=lost[1]),
+                ],
+                "added": [added],
+            }
         ),
-        utilisation=Utilisation(servers=[]),
         faults=[hung] if fault is not None else [],
         price=price,
         ledger=Ledger(entries=[], closes=closes),
@@ -179,25 +150,18 @@ def setting(
 
 def result(run: PlannedRun, settings: Sequence[SettingResult]) -> Result:
     """A run's result."""
-    return Result(
-        provenance=Provenance(
+    return making.result(
+        making.provenance(
             run_id=run.folder,
             scenario=run.scenario,
-            scenario_description="",
-            scenario_toml="",
-            settings_toml={},
             command="lbstudy compare",
             started="2026-11-24T15:00:00Z",
             duration=END,
             seed=run.seed,
-            platform="local",
             machine={"cores": "2"},
             versions={"grpcio": "1.85.0"},
         ),
-        verdict=Verdict(headline="", points=[]),
-        settings=list(settings),
-        expectations=[],
-        ledger_closes=all(setting.ledger.closes for setting in settings),
+        settings,
     )
 
 
@@ -218,7 +182,7 @@ def plan(settings: Sequence[str], repeat: int) -> Plan:
                 settings=list(settings),
                 repeat=number + 1,
                 seed=number,
-                shift=float(round(planning.PHASES * number / repeat)),
+                shift=float(round(PHASES * number / repeat)),
             )
             for number in range(repeat)
         ],

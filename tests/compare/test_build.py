@@ -77,7 +77,7 @@ def test_what_overlaps_is_not_told_apart_in_figures_or_in_words() -> None:
 def test_three_runs_tell_nothing_apart_and_the_words_say_why() -> None:
     found = comparison({"slow": SLOW[:3], "fast": FAST[:3]})
     assert figure(found, "discovery", "fast").standing is Standing.SAME
-    assert found.headline == "3 runs of each cannot tell the settings apart yet."
+    assert found.headline == "3 runs of each cannot show a difference between the settings yet."
     assert "no difference shown (4 changes of each would be needed)" in found.points[0]
 
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from lbstudy.compare import text
 from lbstudy.compare.model import Comparison, Standing
 from lbstudy.report.compare_markdown import render_markdown
@@ -57,8 +58,24 @@ def test_names_are_not_taken_for_markdown() -> None:
     assert "| &lt;b>\\_x\\_\\|y |" in markdown
 
 
-def test_the_answers_in_docs_are_those_of_the_comparison_beside_them() -> None:
-    kept = Comparison.model_validate_json((ANSWERS / "comparison.json").read_text(encoding="utf-8"))
+@pytest.mark.parametrize(("page", "data"), [("README", "comparison"), ("languages", "languages")])
+def test_the_answers_in_docs_are_those_of_the_comparison_beside_them(page: str, data: str) -> None:
+    kept = Comparison.model_validate_json((ANSWERS / f"{data}.json").read_text(encoding="utf-8"))
 
     assert kept.is_whole
-    assert render_markdown(kept) in (ANSWERS / "README.md").read_text(encoding="utf-8")
+    assert render_markdown(kept) in (ANSWERS / f"{page}.md").read_text(encoding="utf-8")
+
+
+def test_the_table_of_languages_is_that_of_the_comparison_beside_it() -> None:
+    kept = Comparison.model_validate_json((ANSWERS / "languages.json").read_text(encoding="utf-8"))
+    rows = tables((ANSWERS / "languages.md").read_text(encoding="utf-8"))[0][1:]
+    places = {figure.key: place for place, figure in enumerate(kept.figures)}
+    shown = [
+        *(("scale-up", "discovery"), ("restart", "discovery"), ("restart", "failed.replaced")),
+        *(("restart", "failed.stop on 1 server"), ("restart", "failed.kill on 1 server")),
+    ]
+
+    for compared, row in zip(kept.settings, rows, strict=True):
+        for (scenario, key), told in zip(shown, row[1:], strict=True):
+            measured = kept.cell(compared.name, scenario).figures[places[key]]
+            assert told == text.both(kept.figures[places[key]], measured.estimate)

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 from lbstudy.compare import plan as planning
-from lbstudy.config import load_scenario, load_setting
+from lbstudy.compare.advice import FOR_WHOM
+from lbstudy.config import available_settings, load_scenario, load_setting
 from lbstudy.config.setting import Setting
+from lbstudy.venues.local import Local, carried
 
 SCENARIO = load_scenario("compare")
 
@@ -52,13 +54,22 @@ def test_everything_under_load_comes_later_and_the_start_does_not() -> None:
     assert planning.shifted(SCENARIO, 0.0) is SCENARIO
 
 
+def test_a_load_that_changes_comes_later_too_and_its_highest_rate_counts() -> None:
+    scenario = load_scenario("autoscale")
+    later = planning.shifted(scenario, 5.0)
+    assert [(step.at, step.rate, step.ramp) for step in later.load.step] == [
+        (step.at + 5, step.rate, step.ramp) for step in scenario.load.step
+    ]
+    assert carried([scenario], cores=2) == 2  # 2 clients × 30 RPC/s at its highest
+
+
 def test_the_load_decides_how_many_run_side_by_side() -> None:
     light, heavy = load_scenario("compare"), load_scenario("scale")
-    assert planning.side_by_side([light], cores=2) == 6
-    assert planning.side_by_side([light, heavy], cores=2) == 2  # 60 RPC/s a setting
-    assert planning.side_by_side([heavy], cores=1) == 1
+    assert carried([light], cores=2) == 6
+    assert carried([light, heavy], cores=2) == 2  # 60 RPC/s a setting
+    assert carried([heavy], cores=1) == 1
     busy = heavy.model_copy(update={"load": heavy.load.model_copy(update={"rate": 10_000.0})})
-    assert planning.side_by_side([busy], cores=2) == 1
+    assert carried([busy], cores=2) == 1
 
 
 def test_the_default_matrix_ends_within_ten_minutes_on_two_cores() -> None:
@@ -70,13 +81,37 @@ def test_the_default_matrix_ends_within_ten_minutes_on_two_cores() -> None:
         scenarios,
         repeat=planning.DEFAULT_REPEAT,
         seed=0,
-        at_once=planning.side_by_side(scenarios, cores=2),
+        at_once=carried(scenarios, cores=2),
         command="",
         started="",
     )
-    assert planning.seconds(made, scenarios) <= 600
+    assert planning.seconds(made, scenarios, Local.overhead) <= 600
 
 
 def test_a_plan_survives_json(tmp_path: Path) -> None:
     made = plan(3, 2)
     assert planning.Plan.model_validate_json(made.model_dump_json()) == made
+
+
+def test_every_built_in_setting_is_compared_and_says_for_whom_it_is() -> None:
+    built_in = {setting.name for setting in available_settings()}
+
+    assert set(planning.DEFAULT_SETTINGS) == FOR_WHOM.keys() == built_in
+
+
+@pytest.mark.parametrize(
+    ("cluster", "venue"),
+    [
+        (None, planning.ChosenVenue()),
+        (
+            {"context": "kind", "namespace": "mine"},
+            planning.ChosenVenue(platform="kubernetes", options={"context": "kind", "namespace": "mine"}),
+        ),
+    ],
+)
+def test_a_plan_of_before_there_were_venues_goes_on_where_it_began(
+    cluster: object, venue: planning.ChosenVenue
+) -> None:
+    now = plan(2, 2).model_dump(mode="json")
+    before = {name: value for name, value in now.items() if name != "venue"} | {"cluster": cluster}
+    assert planning.Plan.model_validate(before) == planning.Plan.model_validate(now | {"venue": venue})

@@ -8,9 +8,9 @@ from typing import get_args
 import pytest
 from lbstudy.config import ConfigError, load_scenario
 from lbstudy.config.fault import AnyFault, DnsSilent, labels
+from lbstudy.config.fault_kinds import FAULT_KINDS, MadeBy, made_by
 from lbstudy.platform import control
 from lbstudy.platform.interface import Fault
-from lbstudy.platform.local.dns.trouble import DNS_FAULTS
 
 Write = Callable[[str], Path]
 HEAD = 'name = "mine"\nduration = 60\n[[step]]\nat = 0\nservers = 3\n'
@@ -47,6 +47,8 @@ def fault(text: str) -> str:
         ('kind = "dns-nxdomain"', "dns-nxdomain"),
         ('kind = "dns-servfail"', "dns-servfail"),
         ('kind = "dns-silent"', "dns-silent"),
+        ('kind = "dns-silent"\nfamily = "ipv6"', "dns-silent of IPv6 addresses (AAAA) only"),
+        ('kind = "dns-late"\nseconds = 2\nfamily = "ipv4"', "dns-late 2 s of IPv4 addresses (A) only"),
         ('kind = "dns-truncated"', "dns-truncated"),
         ('kind = "dns-late"\nseconds = 0.5', "dns-late 500 ms"),
     ],
@@ -120,13 +122,13 @@ def test_a_fault_after_the_end(write: Write) -> None:
 
 def test_each_kind_is_somebodys_and_in_the_docs() -> None:
     """What a scenario may say, a platform does; and a reader can find what."""
-    by_platform = {"stop", "kill", "crash-at-start", "slow-start"}
-    assert control.KINDS | DNS_FAULTS | by_platform == KINDS
+    assert FAULT_KINDS.keys() == KINDS
+    assert made_by(MadeBy.SIGNAL) | made_by(MadeBy.START) == {"stop", "kill", "crash-at-start", "slow-start"}
     text = DOCS.read_text(encoding="utf-8")
     assert {kind for kind in KINDS if f"| `{kind}`" not in text} == set()
 
 
-@pytest.mark.parametrize("kind", sorted(control.KINDS))
+@pytest.mark.parametrize("kind", sorted(made_by(MadeBy.SERVER)))
 def test_the_servers_understand_what_the_scenario_says(write: Write, kind: str) -> None:
     text = {
         "latency": "mean = 0.2\nsd = 0.1",

@@ -9,10 +9,12 @@ from lbstudy.config import (
     ConfigError,
     available_scenarios,
     available_settings,
+    load_requirement,
     load_scenario,
     load_setting,
     notes,
 )
+from lbstudy.config.builtin import available
 
 
 def test_the_default_scenario_is_what_the_documentation_says() -> None:
@@ -40,7 +42,7 @@ def test_every_built_in_file_bears_its_own_name_and_needs_no_note() -> None:
     for one, loaded in [*scenarios, *settings]:
         assert loaded.name == one.name == one.path.stem
         assert one.description() == loaded.description
-    names = [one.name for one, _ in [*scenarios, *settings]]
+    names = [one.name for one in available()]
     assert len(names) == len(set(names)), "list --copy tells them apart by name alone"
     assert [notes(scenario, [setting for _, setting in settings]) for _, scenario in scenarios] == [
         [] for _ in scenarios
@@ -142,7 +144,7 @@ def _hexadecimal(folder: Path) -> str:
     [
         (_missing, "cannot be read: No such file or directory"),
         (_folder, "expected a TOML file, found a folder"),
-        (_pipe, "expected a TOML file, found something that is no file"),
+        (_pipe, "expected a TOML file, but this is not a regular file"),
         (_huge, "expected at most 1 MiB"),
         (_loop, "cannot be read: Too many levels of symbolic links"),
         (_below_a_file, "cannot be read: Not a directory"),
@@ -158,7 +160,7 @@ def test_a_file_that_cannot_be_used_is_one_line(tmp_path: Path, make: object, re
     assert callable(make)
     path = make(tmp_path)
 
-    for load in (load_scenario, load_setting):
+    for load in (load_requirement, load_scenario, load_setting):
         with pytest.raises(ConfigError) as caught:
             load(path)
         assert str(caught.value).startswith(f"{path}: {reason}")

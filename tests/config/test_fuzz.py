@@ -9,14 +9,32 @@ from typing import get_args
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from lbstudy.config import ConfigError, Scenario, Setting, available_scenarios, available_settings
+from lbstudy.config import (
+    ConfigError,
+    Requirement,
+    Scenario,
+    Setting,
+    Subject,
+    available_requirements,
+    available_scenarios,
+    available_settings,
+    available_subjects,
+)
 from lbstudy.config.base import Document, Origin
 from lbstudy.config.document import decode
 from lbstudy.config.load import parse_document
 from pydantic import BaseModel
 
-MODELS: list[type[Document]] = [Scenario, Setting]
-VALID = [one.path.read_bytes() for one in [*available_scenarios(), *available_settings()]]
+MODELS: list[type[Document]] = [Requirement, Scenario, Setting, Subject]
+VALID = [
+    one.path.read_bytes()
+    for one in [
+        *available_scenarios(),
+        *available_settings(),
+        *available_subjects(),
+        *available_requirements(),
+    ]
+]
 FUZZ = settings(max_examples=150, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 
 
@@ -33,6 +51,10 @@ def survives(data: bytes) -> None:
         else:
             assert isinstance(document, model)
             document.model_dump_json()
+            if isinstance(document, Subject):
+                assert document.client_program.command
+            if isinstance(document, Requirement):
+                assert all(clause.in_words() for clause in document.clause)
             if isinstance(document, Setting):
                 assert document.service_config_json.startswith("{")
 
@@ -69,7 +91,10 @@ def keys_of(table: type[BaseModel]) -> set[str]:
 
 known_key = st.sampled_from(
     sorted(
-        keys_of(Scenario) | keys_of(Setting) | {"loadBalancingConfig", "grpc", "grpc.max_connection_age_ms"}
+        keys_of(Scenario)
+        | keys_of(Setting)
+        | keys_of(Subject)
+        | {"loadBalancingConfig", "grpc", "grpc.max_connection_age_ms"}
     )
 )
 known_text = st.sampled_from(["mine", "stock", "round_robin", "discovery.median", "A B", ""])
@@ -118,6 +143,11 @@ def test_documents_with_the_right_keys(one: object, two: object, three: object) 
         document_text(head | {"step": [{"at": 0, "servers": one}, {"at": two, "servers": three}]}).encode()
     )
     survives(document_text({"name": one, "policy": two, "drain": three}).encode())
+    survives(document_text({"name": "mine", "server": one, "client": two, "call": three}).encode())
+    program: dict[str, object] = {"command": ["./a", one, "{address}"], "environment": two}
+    survives(document_text({"name": "mine", "server": program, "call": {"method": "a.B/C"}}).encode())
+    call: dict[str, object] = {"method": "a.B/C", "request": one, "metadata": two, "protos": three}
+    survives(document_text({"name": "mine", "server": {"command": ["./a"]}, "call": call}).encode())
     survives(document_text({"name": "mine", "channel": one, "server": two, "service_config": three}).encode())
 
 

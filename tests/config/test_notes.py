@@ -4,8 +4,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from lbstudy.config import Expectation, Scenario, Setting, Step, notes
-from lbstudy.config.arguments import KNOWN
+from lbstudy.config import ExpectTable, Scenario, Setting, Step, notes
+from lbstudy.config.arguments import KNOWN, NO_EFFECT
 
 SCENARIO = Scenario(name="s", duration=10, step=[Step(at=0, servers=1)])
 AGE, INTERVAL = "grpc.max_connection_age_ms", "grpc.dns_min_time_between_resolutions_ms"
@@ -47,6 +47,19 @@ def test_an_argument_that_grpc_does_not_know_is_noted() -> None:
     assert line.endswith("did you mean grpc.max_connection_age_ms?")
 
 
+def test_an_argument_that_grpc_knows_and_that_changes_nothing_here_is_not_taken_for_a_typing_error() -> None:
+    (line,) = notes(SCENARIO, [Setting(name="x", channel={"grpc.ssl_target_name_override": "orders"})])
+
+    assert line == (
+        "setting x: [channel] grpc.ssl_target_name_override has no effect here:"
+        " it is for TLS, and the study's connections have none"
+    )
+
+
+def test_no_argument_is_both_known_and_without_effect() -> None:
+    assert NO_EFFECT.keys() & KNOWN == set()
+
+
 def test_a_keepalive_timeout_that_the_ping_timeout_governs_is_noted() -> None:
     channel: dict[str, int | str | bool] = {"grpc.keepalive_timeout_ms": 3000}
 
@@ -57,7 +70,7 @@ def test_a_keepalive_timeout_that_the_ping_timeout_governs_is_noted() -> None:
 
 
 def test_an_expectation_of_a_setting_that_is_not_run_is_noted_once() -> None:
-    expected = [Expectation(setting="y", measure="errors.ratio", at_most=0)] * 2
+    expected = [ExpectTable(setting="y", measure="errors.ratio", at_most=0)] * 2
     scenario = SCENARIO.model_copy(update={"expect": expected})
 
     (line,) = notes(scenario, [Setting(name="x")])
@@ -73,4 +86,4 @@ def test_the_known_arguments_are_known_to_the_grpc_that_is_installed() -> None:
     assert spec.origin is not None
     binary = Path(spec.origin).read_bytes()
 
-    assert [name for name in sorted(KNOWN) if name.encode() not in binary] == []
+    assert [name for name in sorted(KNOWN | NO_EFFECT.keys()) if name.encode() not in binary] == []

@@ -51,6 +51,76 @@ def test_every_table_is_read(write: Write) -> None:
     assert (expected.at_least, expected.at_most) == (1.0, 2.5)
 
 
+SCALED = 'name = "mine"\nduration = 60\n[server]\nconcurrency = 2\n' + STEPS
+
+
+def test_a_load_that_changes_and_an_autoscaler(write: Write) -> None:
+    scenario = load_scenario(
+        write(
+            "name = 'mine'\nduration = 60\n[load]\nrate = 10\n"
+            "[[load.step]]\nat = 5\nrate = 30\nramp = 10\n[[load.step]]\nat = 20\nrate = 0\n"
+            f"[server]\nconcurrency = 4\n{STEPS}"
+            "[autoscaler]\nmin_replicas = 2\nmax_replicas = 9\ntarget = 0.65\n"
+            '[autoscaler.down]\nstabilization = 20\npolicy = [{ type = "pods", value = 1, period = 10 }]\n'
+        )
+    )
+
+    assert scenario.load.points == [(0, 10), (5, 10), (15, 30), (20, 30), (20, 0)]
+    assert scenario.server.concurrency == 4
+    rules = scenario.autoscaler
+    assert rules is not None
+    assert (rules.min_replicas, rules.max_replicas, rules.target_percent) == (2, 9, 65)
+    assert (rules.sync_period, rules.down.stabilization, rules.down.policy[0].type) == (15, 20, "pods")
+    assert load_scenario(write(MINIMAL)).load.points == []
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "[[load.step]]\nat = 5\nrate = 1\nramp = 2\n[[load.step]]\nat = 6\nrate = 2\n" + MINIMAL,
+            "expected [[load.step]] 2 later than the end of the one before it (7 s), found at = 6",
+        ),
+        (
+            "[[load.step]]\nat = 5\nrate = 1\nramp = 6\n" + MINIMAL,
+            "with its ramp, before the end (duration = 10), found at = 5, ramp = 6",
+        ),
+        (
+            "[autoscaler]\nmax_replicas = 5\n" + MINIMAL,
+            "expected concurrency in [server] with [autoscaler]: utilisation is a share of that capacity",
+        ),
+        (
+            SCALED + "[autoscaler]\nmax_replicas = 2\n",
+            "expected [[step]] servers from min_replicas to max_replicas (1 to 2), found 3",
+        ),
+        (
+            SCALED + "[[step]]\nat = 4\nservers = 4\n[autoscaler]\nmax_replicas = 5\n",
+            "expected one [[step]] with [autoscaler], which decides from then on, found 2",
+        ),
+        (
+            SCALED + "[autoscaler]\nmin_replicas = 6\nmax_replicas = 5\n",
+            "autoscaler: expected min_replicas to be no more than max_replicas, found 6 > 5",
+        ),
+        (
+            SCALED
+            + "[autoscaler]\nmax_replicas = 5\n[autoscaler.up]\npolicy = [{ type = 'pod', value = 1 }]\n",
+            'autoscaler, up, policy 1, type: expected "percent" or "pods", found "pod"',
+        ),
+        (
+            SCALED + "[autoscaler]\nmax_replicas = 5\ntarget = 60\n",
+            "autoscaler, target: expected a number above 0, up to 1, found 60",
+        ),
+    ],
+)
+def test_what_makes_no_sense_of_load_and_autoscaler_is_one_line(write: Write, text: str, said: str) -> None:
+    if not text.startswith("name"):
+        head, text = HEAD, text.replace(HEAD, "")
+        text = head + text
+    with pytest.raises(ConfigError) as caught:
+        load_scenario(write(text))
+    assert str(caught.value).endswith(said)
+
+
 @pytest.mark.parametrize(
     "value", ["-1", "1001", "1000000000", '"3"', "3.0", "true", "[3]", "nan", "1979-05-27"]
 )
@@ -98,6 +168,21 @@ def test_the_first_step_has_a_server(write: Write) -> None:
             f"{HEAD}step = []",
             "step: expected 1 to 1000 tables [[step]] with at and servers, found an array of 0",
         ),
+        (
+            f"{MINIMAL}[load.stream]\nkind = 'both'\n",
+            'load, stream, kind: expected "server", "client" or "bidi"',
+        ),
+        (f"{MINIMAL}[load.stream]\nshare = 1.5\n", "load, stream, share: expected a number above 0, up to 1"),
+        (f"{MINIMAL}[load.stream]\nlife = 0\n", "load, stream, life: expected seconds, above 0"),
+        (
+            f"{MINIMAL}[load]\nanswer_size = 5000000\n",
+            "load, answer_size: expected a whole number from 0 to 4",
+        ),
+        (f"{MINIMAL}[server.cold]\nfactor = 3\n", "server, cold: expected seconds, rpcs or both"),
+        (
+            f"{MINIMAL}[server.cold]\nfactor = 0.5\nrpcs = 3\n",
+            "server, cold, factor: expected a number from 1",
+        ),
         (f"{HEAD}step = 3", "step: expected 1 to 1000 tables [[step]] with at and servers, found 3"),
         (
             f"{HEAD.replace('mine', 'My Name')}{STEPS}",
@@ -117,6 +202,17 @@ def test_the_first_step_has_a_server(write: Write) -> None:
         (f"{MINIMAL}[load]\ntimeout = 0", "load, timeout: expected seconds, above 0 and up to 3600, found 0"),
         (f"{MINIMAL}[load]\nclients = 0", "load, clients: expected a whole number from 1 to 1000, found 0"),
         (f'{MINIMAL}[server]\nwork = "1"', 'server, work: expected seconds, from 0 to 60, found "1"'),
+        (
+            f'{MINIMAL}[dns]\nsearch = ["Not a name"]',
+            'dns, search 1: expected at most 6 domains such as "svc.cluster.local", found "Not a name"',
+        ),
+        (
+            f'{MINIMAL}[dns]\nfamilies = "ipx"',
+            (
+                'dns, families: expected "ipv4" (A records only), "ipv6" (AAAA records only) or "both",'
+                ' found "ipx"'
+            ),
+        ),
         (f"{MINIMAL}[dns]\nttl = -1", "dns, ttl: expected whole seconds, from 0 to 86400, found -1"),
         (
             f"{HEAD}[[step]]\nat = 1\nservers = 3",
@@ -125,6 +221,18 @@ def test_the_first_step_has_a_server(write: Write) -> None:
         (
             f"{MINIMAL}[[step]]\nat = 5\nservers = 2\n[[step]]\nat = 5\nservers = 4",
             "step: expected [[step]] 3 later than the one before it (5 s), found at = 5",
+        ),
+        (
+            f'{MINIMAL}[[replace]]\nat = 1\nhow = "rolling-update"\nmax_surge = "101%"',
+            'replace 1, max_surge: expected a whole number from 0 to 1000, or a share such as "25%", found',
+        ),
+        (
+            f'{MINIMAL}[[replace]]\nat = 1\nhow = "evict"\nmax_surge = 1',
+            'replace 1: expected max_surge only with how = "rolling-update"',
+        ),
+        (
+            f'{MINIMAL}[[replace]]\nat = 1\nhow = "rolling-update"\nmax_surge = 0\nmax_unavailable = "0%"',
+            "replace 1: expected max_surge or max_unavailable above 0: nothing could be replaced",
         ),
         (
             f"{MINIMAL}[[step]]\nat = 10\nservers = 2",

@@ -84,8 +84,8 @@ def test_setting_made_by_a_program_has_no_file() -> None:
             "[service_config]\nloadbalancingConfig = []",
             "service_config: expected a key of gRPC's service config",
         ),
-        ("[service_config]\nmethodConfig = nan", "service_config: expected what JSON can say"),
-        ("[service_config]\nmethodConfig = 1979-05-27", "service_config: expected what JSON can say"),
+        ("[service_config]\nmethodConfig = nan", "service_config: expected values that JSON has"),
+        ("[service_config]\nmethodConfig = 1979-05-27", "service_config: expected values that JSON has"),
         ("service_config = 3", "service_config: expected a table [service_config]"),
         ("channel = 3", "channel: expected a table of gRPC arguments"),
         (
@@ -161,9 +161,9 @@ def test_push_has_the_policy_told_by_a_control_plane(write: Write) -> None:
         ("[push.retry]\nattempts = 2", 'expected [push] only with discovery = "xds"'),
         ('discovery = "xds"\npolicy = "pick_first"', "expected policy round_robin or weighted_round_robin"),
         ('discovery = "xds"\n[service_config]\nloadBalancingPolicy = "x"', "expected no [service_config]"),
-        ('discovery = "xds"\n[push]\nbalancing = "x"', "push: expected the balancing as policy"),
+        ('discovery = "xds"\n[push]\nbalancing = "x"', "push: expected the balancing as the key policy"),
         ('discovery = "xds"\n[push.retry]\nattempts = 9', "push: retry.attempts: expected 2 to 5, found 9"),
-        ('discovery = "xds"\n[push]\nretry = 1979-05-27', "push: expected what JSON can say"),
+        ('discovery = "xds"\n[push]\nretry = 1979-05-27', "push: expected values that JSON has"),
         ('discovery = "xds"\npush = 1', "push: expected a table [push] with retry and outlier_detection"),
     ],
 )

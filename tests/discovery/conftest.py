@@ -10,6 +10,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))  # the lab is a package of th
 from tests.discovery.lab.client import Probe
 from tests.discovery.lab.dns_server import DnsServer
 from tests.discovery.lab.echo_servers import EchoServers
+from tests.discovery.lab.outcome import Programs
 
 
 @pytest.fixture
@@ -46,3 +47,11 @@ def make_probe(tmp_path: Path) -> Iterator[MakeProbe]:
 @pytest.fixture
 def probe(make_probe: MakeProbe) -> Probe:
     return make_probe()
+
+
+@pytest.fixture
+def programs(tmp_path: Path, dns_server: DnsServer, echo: EchoServers) -> Programs:
+    """Small programs, with a server to call and a DNS server that knows it."""
+    echo.start("127.0.71.1")
+    dns_server.set("servers.test", "127.0.71.1")
+    return Programs(tmp_path, f"dns://127.0.0.1:{dns_server.port}/servers.test:{echo.port}")

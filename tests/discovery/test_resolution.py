@@ -1,13 +1,16 @@
 """The tap's decisions, on hand-made packets."""
 
+from dataclasses import replace
+
 import dns.flags
 import dns.message
 import dns.rcode
 import dns.rdatatype
 import dns.rrset
 import pytest
+from grpc_lb_instrumentor.discovery.tap.link import MessageReader, encode, read_report, report_message
 from grpc_lb_instrumentor.discovery.tap.nameservers import Turn, failure_answer, parse_resolv_conf
-from grpc_lb_instrumentor.discovery.tap.resolution import Report, Resolution, Result
+from grpc_lb_instrumentor.discovery.tap.resolution import Report, Resolution, ResolutionResult
 from grpc_lb_instrumentor.discovery.targets import Address, parse_target
 
 
@@ -39,6 +42,11 @@ def resolution(*events: tuple[int, bytes]) -> Resolution:
     return made
 
 
+def core(report: Report | None) -> Report | None:
+    """A report without what it says of families and questions."""
+    return None if report is None else replace(report, families=(), missing=(), questions=0)
+
+
 A, AAAA = query(), query(qtype="AAAA")
 
 
@@ -48,27 +56,103 @@ def test_both_families_are_waited_for() -> None:
     made.answer(9, answer(AAAA, "::1"))
     assert not made.open
     addresses = ("10.0.0.1", "10.0.0.2", "::1")
-    assert made.end(50) == Report(1, 9, Result.GOOD, "a.test", addresses)
+    assert made.end(50) == Report(
+        1, 9, ResolutionResult.GOOD, "a.test", addresses, families=("A", "AAAA"), questions=2
+    )
 
 
 def test_a_good_family_beside_a_silent_one_ends_with_the_socket() -> None:
     made = resolution((1, A.to_wire()), (2, AAAA.to_wire()), (5, answer(A, "10.0.0.1")))
-    assert made.end(50) == Report(1, 50, Result.GOOD, "a.test", ("10.0.0.1",))
+    told = made.end(50)
+    assert told is not None
+    assert (told.started, told.ended, told.result) == (1, 50, ResolutionResult.GOOD)
+    assert (told.addresses, told.families, told.missing) == (("10.0.0.1",), ("A", "AAAA"), ("AAAA",))
+
+
+@pytest.mark.parametrize(
+    ("a", "aaaa", "missing"),
+    [
+        (dns.rcode.NOERROR, dns.rcode.NOERROR, ()),  # no address of a family is an answer
+        (dns.rcode.NXDOMAIN, dns.rcode.NXDOMAIN, ()),
+        (dns.rcode.NOERROR, dns.rcode.SERVFAIL, ("AAAA",)),
+        (dns.rcode.REFUSED, dns.rcode.NOERROR, ("A",)),
+        (None, dns.rcode.NOERROR, ("A",)),
+        (None, None, ("A", "AAAA")),
+    ],
+)
+def test_a_family_is_missing_without_an_answer_or_with_an_error(
+    a: dns.rcode.Rcode | None, aaaa: dns.rcode.Rcode | None, missing: tuple[str, ...]
+) -> None:
+    made = resolution((1, A.to_wire()), (2, AAAA.to_wire()))
+    for asked, rcode in ((A, a), (AAAA, aaaa)):
+        if rcode is not None:
+            made.answer(3, answer(asked, rcode=rcode))
+    told = made.end(9)
+    assert told is not None
+    assert told.missing == missing
+
+
+def test_each_step_of_a_search_list_asks_for_both_families() -> None:
+    """The last name counts: that the first one failed does not make a family missing."""
+    steps = [(query(name), query(name, "AAAA")) for name in ("a.test.one.test", "a.test")]
+    made = Resolution(1)
+    for step, rcode in zip(steps, (dns.rcode.SERVFAIL, dns.rcode.NOERROR), strict=True):
+        for asked in step:
+            made.query(2, asked.to_wire())
+            made.answer(3, answer(asked, rcode=rcode))
+    told = made.end(9)
+    assert told is not None
+    assert (told.questions, told.families, told.missing) == (4, ("A", "AAAA"), ())
+
+
+@pytest.mark.parametrize(
+    ("rcodes", "missing"),
+    [
+        ((dns.rcode.NOERROR, dns.rcode.REFUSED), ()),  # a pod's short name: there is no such address
+        ((dns.rcode.NXDOMAIN, dns.rcode.SERVFAIL), ("AAAA",)),
+        ((dns.rcode.NOERROR, None), ("AAAA",)),  # it had to be waited for
+    ],
+)
+def test_a_name_without_addresses_is_an_answer_whatever_the_names_after_it(
+    rcodes: tuple[dns.rcode.Rcode, dns.rcode.Rcode | None], missing: tuple[str, ...]
+) -> None:
+    made = resolution((1, A.to_wire()), (2, answer(A, "10.0.0.1")))
+    for name, rcode in zip(("a.test", "a"), rcodes, strict=True):
+        asked = query(name, "AAAA")
+        made.query(3, asked.to_wire())
+        if rcode is not None:
+            made.answer(4, answer(asked, rcode=rcode))
+    told = made.end(9)
+    assert told is not None
+    assert (told.missing, told.questions) == (missing, 3)
+
+
+def test_who_asked_for_one_family_misses_no_other() -> None:
+    told = resolution((1, A.to_wire()), (5, answer(A, "10.0.0.1"))).end(9)
+    assert told is not None
+    assert (told.families, told.missing, told.questions) == (("A",), (), 1)
+
+
+def test_the_tap_tells_all_of_a_resolution() -> None:
+    told = resolution((1, A.to_wire()), (2, AAAA.to_wire()), (5, answer(A, "10.0.0.1"))).end(50)
+    assert told is not None
+    (message,) = MessageReader().feed(encode(report_message("127.0.0.2:40000", told)))
+    assert read_report(message) == told
 
 
 @pytest.mark.parametrize(
     ("rcodes", "result"),
     [
-        ((dns.rcode.NXDOMAIN, dns.rcode.NXDOMAIN), Result.NXDOMAIN),
-        ((dns.rcode.NOERROR, dns.rcode.NOERROR), Result.EMPTY),
-        ((dns.rcode.NXDOMAIN, dns.rcode.NOERROR), Result.EMPTY),
-        ((dns.rcode.NXDOMAIN, dns.rcode.SERVFAIL), Result.SERVFAIL),
-        ((dns.rcode.REFUSED, dns.rcode.NOERROR), Result.SERVFAIL),
-        ((dns.rcode.NOERROR, None), Result.TIMEOUT),
-        ((None, dns.rcode.SERVFAIL), Result.TIMEOUT),
+        ((dns.rcode.NXDOMAIN, dns.rcode.NXDOMAIN), ResolutionResult.NXDOMAIN),
+        ((dns.rcode.NOERROR, dns.rcode.NOERROR), ResolutionResult.EMPTY),
+        ((dns.rcode.NXDOMAIN, dns.rcode.NOERROR), ResolutionResult.EMPTY),
+        ((dns.rcode.NXDOMAIN, dns.rcode.SERVFAIL), ResolutionResult.SERVFAIL),
+        ((dns.rcode.REFUSED, dns.rcode.NOERROR), ResolutionResult.SERVFAIL),
+        ((dns.rcode.NOERROR, None), ResolutionResult.TIMEOUT),
+        ((None, dns.rcode.SERVFAIL), ResolutionResult.TIMEOUT),
     ],
 )
-def test_failures(rcodes: tuple[dns.rcode.Rcode | None, ...], result: Result) -> None:
+def test_failures(rcodes: tuple[dns.rcode.Rcode | None, ...], result: ResolutionResult) -> None:
     made = resolution((1, A.to_wire()), (2, AAAA.to_wire()))
     for asked, rcode in zip((A, AAAA), rcodes, strict=True):
         if rcode is not None:
@@ -84,7 +168,7 @@ def test_search_steps_and_a_retry() -> None:
     made = resolution((1, step.to_wire()), (3, answer(step, rcode=dns.rcode.NXDOMAIN)), (4, A.to_wire()))
     made.query(9, A.to_wire())  # the same id again
     made.answer(11, answer(A, "10.0.0.1"))
-    assert made.end(50) == Report(1, 11, Result.GOOD, "a.test", ("10.0.0.1",))
+    assert core(made.end(50)) == Report(1, 11, ResolutionResult.GOOD, "a.test", ("10.0.0.1",))
 
 
 def test_a_truncated_answer_is_none_until_tcp_brings_it() -> None:
@@ -97,14 +181,14 @@ def test_a_truncated_answer_is_none_until_tcp_brings_it() -> None:
     made.query(3, A.to_wire())
     made.answer(6, answer(A, "10.0.0.1", "10.0.0.2"))
     assert not made.awaits_tcp
-    assert made.end(50) == Report(1, 6, Result.GOOD, "a.test", ("10.0.0.1", "10.0.0.2"))
+    assert core(made.end(50)) == Report(1, 6, ResolutionResult.GOOD, "a.test", ("10.0.0.1", "10.0.0.2"))
 
 
 def test_an_answer_to_a_closed_socket_is_none() -> None:
     late = answer(A, "10.0.0.1")
     made = resolution((1, A.to_wire()), (5, late))
     made.undelivered(late)
-    assert made.end(7) == Report(1, 7, Result.TIMEOUT, "a.test", ())
+    assert core(made.end(7)) == Report(1, 7, ResolutionResult.TIMEOUT, "a.test", ())
 
 
 def test_a_second_answer_to_a_closed_socket_does_not_undo_the_first() -> None:
@@ -112,23 +196,23 @@ def test_a_second_answer_to_a_closed_socket_does_not_undo_the_first() -> None:
     made = resolution((1, A.to_wire()), (2, A.to_wire()), (5, answer(A, "10.0.0.1")))
     made.answer(6, answer(A, "10.0.0.1"))
     made.undelivered(answer(A, "10.0.0.1"))
-    assert made.end(7) == Report(1, 6, Result.GOOD, "a.test", ("10.0.0.1",))
+    assert core(made.end(7)) == Report(1, 6, ResolutionResult.GOOD, "a.test", ("10.0.0.1",))
     made.undelivered(answer(A, "10.0.0.1"))
-    assert made.end(7) == Report(1, 7, Result.TIMEOUT, "a.test", ())
+    assert core(made.end(7)) == Report(1, 7, ResolutionResult.TIMEOUT, "a.test", ())
 
 
 def test_a_question_that_crosses_with_its_answer_does_not_undo_it() -> None:
     made = resolution((1, A.to_wire()), (5, answer(A, "10.0.0.1")), (6, A.to_wire()))
-    assert made.end(7) == Report(1, 5, Result.GOOD, "a.test", ("10.0.0.1",))
+    assert core(made.end(7)) == Report(1, 5, ResolutionResult.GOOD, "a.test", ("10.0.0.1",))
     failed = resolution((1, A.to_wire()), (5, answer(A, rcode=dns.rcode.SERVFAIL)), (6, A.to_wire()))
-    assert failed.end(7) == Report(1, 7, Result.TIMEOUT, "a.test", ())
+    assert core(failed.end(7)) == Report(1, 7, ResolutionResult.TIMEOUT, "a.test", ())
 
 
 def test_other_questions_do_not_say_how_it_ended() -> None:
     text = query("_grpc_config.a.test", "TXT")
     made = resolution((1, A.to_wire()), (1, text.to_wire()), (2, answer(A, "10.0.0.1")))
     made.answer(8, answer(text, rcode=dns.rcode.NXDOMAIN))
-    assert made.end(50) == Report(1, 8, Result.GOOD, "a.test", ("10.0.0.1",))
+    assert core(made.end(50)) == Report(1, 8, ResolutionResult.GOOD, "a.test", ("10.0.0.1",))
     # Without a question for IPv4 addresses the answer came from elsewhere.
     assert resolution((1, AAAA.to_wire()), (2, answer(AAAA))).end(50) is None
 
@@ -140,7 +224,7 @@ def test_no_packet_upsets_it(packet: bytes) -> None:
     made.answer(3, packet)
     made.undelivered(packet)
     made.answer(4, A.to_wire()[:12] + b"\xff" * 9)
-    assert made.end(9) == Report(1, 9, Result.TIMEOUT, "a.test", ())
+    assert core(made.end(9)) == Report(1, 9, ResolutionResult.TIMEOUT, "a.test", ())
 
 
 # --- whom to ask ---
@@ -204,7 +288,7 @@ def test_resolv_conf() -> None:
 def test_targets_that_are_led_through_the_tap(target: str, led: str) -> None:
     parsed = parse_target(target)
     assert parsed is not None
-    assert parsed.through(9) == led
+    assert parsed.through(Address("127.0.0.1", 9)) == led
     assert (parsed.authority is not None) == ("53" in target)
 
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 
 import dns.rcode
 import pytest
@@ -14,7 +15,7 @@ from tests.discovery.lab.referee import read_trace
 
 NAME = "servers.test"
 FAST = {"dns_min_time_between_resolutions_ms": 100, "initial_reconnect_backoff_ms": 200}
-NEAR = 50_000_000  # ns; exactness is measured by benchmarks/truth.py, here a wrong pairing must show
+ROUNDED = 1_000_000  # ns; more than what the stamps in gRPC's trace are rounded by
 
 
 def target(dns_server: DnsServer, echo: EchoServers, name: str = NAME) -> str:
@@ -22,15 +23,20 @@ def target(dns_server: DnsServer, echo: EchoServers, name: str = NAME) -> str:
 
 
 def assert_complete(probe: Probe) -> list[Message]:
-    """Every resolution of gRPC's trace has its update, with as many addresses, and none is made up."""
+    """Every resolution of gRPC's trace has its update, with as many addresses, and none is made up.
+
+    How exact the instants are is measured by benchmarks/truth.py; here a wrong pairing must show.
+    """
+    told_to_quit = time.time_ns()
     probe.quit()
-    traced = read_trace(probe.log).resolutions
+    trace = read_trace(probe.log)
     updates = sorted(probe.all("update"), key=lambda update: update["started"])
-    assert [len(update["addresses"]) or None for update in updates] == [
-        one.addresses or None for one in traced
-    ]
-    for update, one in zip(updates, traced, strict=True):
-        assert abs(update["started"] - one.started) < NEAR
+    # One that is under way at the program's end may be missing here or there.
+    assert len(updates) - len(trace.resolutions) <= trace.under_way
+    assert all(one.ended > told_to_quit for one in trace.resolutions[len(updates) :])
+    for update, one in zip(updates, trace.resolutions, strict=False):
+        assert (len(update["addresses"]) or None) == (one.addresses or None)
+        assert one.started - ROUNDED <= update["started"] <= one.ended + ROUNDED
     return updates
 
 
@@ -103,10 +109,11 @@ def test_nothing_answers_and_the_answer_comes_too_late(
     probe.open(target(dns_server, echo), dns_ares_query_timeout=700, **FAST)
     silent = probe.wait_update()
     assert (silent["outcome"], silent["addresses"]) == ("timeout", [])
-    assert silent["ended"] - silent["started"] > 650_000_000
+    first = probe.traced(1)[0]
+    assert silent["ended"] - first.started > 650_000_000  # since before the query, so at least that much
 
     since = len(probe.messages)
-    dns_server.set(NAME, "127.0.71.1", delay=1.2)
+    dns_server.set(NAME, "127.0.71.1", delay=4)
     late = probe.wait_update(since=since, outcome="timeout")
     assert late["addresses"] == []
     dns_server.set(NAME, "127.0.71.1")
@@ -123,8 +130,10 @@ def test_the_slow_family_holds_back_the_good_answer(
     update = probe.wait_update()
     probe.quit()
     (traced,) = read_trace(probe.log).resolutions
-    assert abs(update["ended"] - traced.ended) < NEAR
-    assert update["ended"] - update["started"] > 1_000_000_000
+    assert traced.addresses == 1
+    assert update["ended"] - traced.started > 1_400_000_000  # since before the query, so at least that much
+    assert (update["families"], update["missing"]) == (["A", "AAAA"], ["AAAA"])
+    assert update["addresses"] == ["127.0.71.1"]
 
 
 def test_a_hundred_addresses_come_over_tcp(probe: Probe, dns_server: DnsServer, echo: EchoServers) -> None:
@@ -138,7 +147,7 @@ def test_a_hundred_addresses_come_over_tcp(probe: Probe, dns_server: DnsServer, 
     probe.quit()
     traced = read_trace(probe.log).resolutions[0]
     assert traced.addresses == 100
-    assert abs(update["ended"] - traced.ended) < NEAR
+    assert traced.started - ROUNDED <= update["started"] < update["ended"] <= traced.ended + ROUNDED
 
 
 def test_search_steps_are_one_resolution(
@@ -172,7 +181,8 @@ def test_the_tap_is_killed_while_in_use(probe: Probe, dns_server: DnsServer, ech
     dns_server.set(NAME, "127.0.71.1", "127.0.71.2")
     probe.open(target(dns_server, echo), **FAST)
     probe.wait_update()
-    assert "127.0.71.1" in probe.call(times=4)
+    for address in ("127.0.71.1", "127.0.71.2"):
+        probe.wait_subchannel(address=f"{address}:{echo.port}", state="ready")
     killed = probe.command("tap", tap=1)["tap"]
     os.kill(killed, signal.SIGKILL)
     assert set(probe.call(times=4)) <= {"127.0.71.1", "127.0.71.2"}

@@ -176,7 +176,7 @@ def test_what_was_seen_last_is_told_at_exit(make_probe: MakeProbe, served: str, 
     assert probe.quit() == 0
     assert len(probe.all("update")) == 1
     told = [event["state"] for event in probe.all("subchannel")]
-    assert told[:4] == ["created", "connecting", "ready", "idle"]
+    assert told[:4] == ["created", "connecting", "ready", "idle"], probe.all("debug")
 
 
 def wait_readable(fd: int) -> bool:

@@ -1,12 +1,13 @@
 """The supervisor and its tap by themselves, without gRPC."""
 
+import logging
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import dns.rcode
 import pytest
@@ -18,6 +19,7 @@ from grpc_lb_instrumentor.discovery.targets import Address
 from tests.discovery.lab.client import PATIENCE
 from tests.discovery.lab.dns_server import DnsServer
 from tests.discovery.lab.queries import ask, ask_retrying, query
+from tests.ports import free_port
 
 NAME = "servers.test"
 
@@ -30,7 +32,7 @@ class Reports:
         self.news = threading.Condition()
         self.supervisor = TapSupervisor(self._take, lambda _: None)
 
-    def _take(self, _: int, report: Report) -> None:
+    def _take(self, _: Address, report: Report) -> None:
         with self.news:
             self.reports.append(report)
             self.news.notify_all()
@@ -48,20 +50,34 @@ def reports() -> Iterator[Reports]:
     made.supervisor.close()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the port that every line shares is Linux's")
+def test_the_shared_port_is_none_that_the_kernel_hands_out(reports: Reports) -> None:
+    """It is taken on every loopback address: no server may want it, as one wants 50051, an ephemeral port."""
+    port = reports.supervisor.listen(Address("127.0.0.1", 53))
+    assert port is not None
+    _, last = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
+    assert port.port > last
+
+
 def test_a_tap_that_dies_again_and_again_becomes_a_thread(
-    reports: Reports, dns_server: DnsServer, monkeypatch: pytest.MonkeyPatch
+    reports: Reports,
+    dns_server: DnsServer,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    # Twice, at a load of 100, the second report did not come: the next time it is to be seen why.
+    caplog.set_level(logging.DEBUG, "grpc_lb_instrumentor")
     dns_server.set(NAME, "127.0.71.1")
     port = reports.supervisor.listen(Address("127.0.0.1", dns_server.port))
     assert port is not None
-    ask(port, query(NAME))
+    ask(port.port, query(NAME))
     assert reports.wait(1).addresses == ("127.0.71.1",)
 
     monkeypatch.setattr(spawn, "_BOOT", "raise SystemExit(1)")
     assert reports.supervisor.pid is not None
     os.kill(reports.supervisor.pid, signal.SIGKILL)
     # The query waits in the port's queue until the thread serves it.
-    answer = ask(port, query(NAME))
+    answer = ask(port.port, query(NAME))
     assert answer.rcode() == dns.rcode.NOERROR
     assert reports.wait(2).addresses == ("127.0.71.1",)
     assert reports.supervisor.pid is None
@@ -76,18 +92,18 @@ def test_nameservers_are_tried_in_turn(
     try:
         failing.set(NAME, rcode=dns.rcode.SERVFAIL)
         silent.set(NAME, dropped=frozenset({"A"}))
-        closed = unused_port()
+        closed = free_port()
         ports = (closed, failing.port, silent.port, dns_server.port)
         use_nameservers(monkeypatch, ports)
         port = reports.supervisor.listen(None)
         assert port is not None
-        answer = ask_retrying(port, query(NAME))  # the first try ends at the silent one
+        answer = ask_retrying(port.port, query(NAME))  # the first try ends at the silent one
         assert [str(record) for record in answer.answer[0]] == ["127.0.71.1"]
         assert [len(server.asked) for server in (failing, silent, dns_server)] == [1, 1, 1]
         assert reports.wait(1).addresses == ("127.0.71.1",)
 
         answer = ask(
-            port, query(NAME), tcp=True
+            port.port, query(NAME), tcp=True
         )  # TCP has no retry: the silent one is given up after a while
         assert [str(record) for record in answer.answer[0]] == ["127.0.71.1"]
     finally:
@@ -96,9 +112,9 @@ def test_nameservers_are_tried_in_turn(
 
 
 def test_no_nameserver_there_fails_at_once(reports: Reports) -> None:
-    port = reports.supervisor.listen(Address("127.0.0.1", unused_port()))
+    port = reports.supervisor.listen(Address("127.0.0.1", free_port()))
     assert port is not None
-    assert ask(port, query(NAME)).rcode() == dns.rcode.SERVFAIL
+    assert ask(port.port, query(NAME)).rcode() == dns.rcode.SERVFAIL
     assert reports.wait(1).result == "servfail"
 
 
@@ -113,13 +129,6 @@ def use_nameservers(monkeypatch: pytest.MonkeyPatch, ports: tuple[int, ...]) -> 
         "main(link, parent)",
     )
     monkeypatch.setattr(spawn, "_BOOT", patched)
-
-
-def unused_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-    return port
 
 
 def test_the_tap_imports_neither_grpc_nor_opentelemetry() -> None:

@@ -1,13 +1,14 @@
 """Records as spans and metrics, through the OpenTelemetry SDK."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from grpc_lb_instrumentor import names
 from grpc_lb_instrumentor.discovery.telemetry import DiscoveryTelemetry
 from grpc_lb_instrumentor.records import Cause, Outcome, ResolverUpdate, SubchannelEvent, SubchannelState
 from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import InMemoryMetricReader, NumberDataPoint
+from opentelemetry.sdk.metrics.export import HistogramDataPoint, InMemoryMetricReader, NumberDataPoint
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -28,18 +29,23 @@ class Lab:
     def spans(self) -> tuple[ReadableSpan, ...]:
         return self._exporter.get_finished_spans()
 
-    def metrics(self) -> dict[str, float]:
-        """Each metric's values, by name or by name and outcome."""
-        found: dict[str, float] = {}
+    def metrics(self) -> dict[str, float | tuple[int, float]]:
+        """Each metric's values, by name or by name and outcome; of a histogram, count and sum."""
+        found: dict[str, float | tuple[int, float]] = {}
         data = self._reader.get_metrics_data()
         assert data is not None
         for metric in data.resource_metrics[0].scope_metrics[0].metrics:
             for point in metric.data.data_points:
-                assert isinstance(point, NumberDataPoint)
+                value: float | tuple[int, float]
+                if isinstance(point, HistogramDataPoint):
+                    value = point.count, round(point.sum, 9)
+                else:
+                    assert isinstance(point, NumberDataPoint)
+                    value = point.value
                 attributes = dict(point.attributes or {})
                 assert attributes.pop(names.CHANNEL_ID) == 3
                 assert attributes.pop(names.RESOLVER_TARGET) == TARGET
-                found[" ".join([metric.name, *map(str, attributes.values())])] = point.value
+                found[" ".join([metric.name, *map(str, attributes.values())])] = value
         return found
 
 
@@ -77,7 +83,7 @@ def test_updates_are_root_spans_also_within_an_rpc(lab: Lab) -> None:
         names.RESOLVER_REMOVED: (),
         names.RESOLVER_CHANGED: True,
     }
-    assert good.status.status_code is StatusCode.UNSET
+    assert good.status.status_code is StatusCode.UNSET  # and what is not told of families is no attribute
     assert failed.status.status_code is StatusCode.ERROR
     assert failed.attributes is not None
     assert failed.attributes[names.ERROR_TYPE] == "nxdomain"
@@ -88,6 +94,18 @@ def test_updates_are_root_spans_also_within_an_rpc(lab: Lab) -> None:
         names.METRIC_RESOLVER_ADDRESSES: 2,  # a failure keeps the old addresses
         names.METRIC_RESOLVER_LAST_UPDATE: 6.0,
     }
+
+
+def test_an_update_names_the_families_asked_and_the_missing_one(lab: Lab) -> None:
+    asked = replace(update(Outcome.CHANGED, "10.0.0.1"), families=("A", "AAAA"), questions=4)
+    lab.telemetry.update(asked)
+    lab.telemetry.update(replace(asked, missing=("AAAA",)))
+    lab.telemetry.update(replace(asked, missing=("A", "AAAA")))
+    told = [span.attributes or {} for span in lab.spans()]
+
+    assert {one[names.RESOLVER_FAMILIES] for one in told} == {("A", "AAAA")}
+    assert {one[names.RESOLVER_QUESTIONS] for one in told} == {4}
+    assert [one.get(names.RESOLVER_MISSING) for one in told] == [None, "AAAA", "A AAAA"]
 
 
 def test_a_subchannels_life(lab: Lab) -> None:
@@ -113,6 +131,20 @@ def test_a_subchannels_life(lab: Lab) -> None:
     assert lab.metrics() == {
         names.METRIC_SUBCHANNEL_SUCCEEDED: 2,
         names.METRIC_SUBCHANNEL_FAILED: 1,
+        # Of the two that were made, 1 ns each; the one between them failed.
+        names.METRIC_SUBCHANNEL_CONNECT_DURATION: (2, 2e-9),
         names.METRIC_SUBCHANNEL_DISCONNECTIONS: 2,
         names.METRIC_SUBCHANNEL_OPEN: 0,
     }
+
+
+def test_an_update_of_channels_that_share(lab: Lab) -> None:
+    channels = tuple(range(100))
+    lab.telemetry.update(
+        ResolverUpdate(None, TARGET, "a.test", 5, 6, Outcome.UNCHANGED, Cause.FIRST, (), (), (), channels)
+    )
+    (span,) = lab.spans()
+    assert span.attributes is not None
+    assert names.CHANNEL_ID not in span.attributes
+    assert span.attributes[names.CHANNEL_IDS] == channels[: names.CHANNEL_IDS_MOST]
+    assert span.attributes[names.CHANNEL_COUNT] == 100

@@ -1,6 +1,6 @@
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import grpc
 import pytest
@@ -87,6 +87,13 @@ class Gate:
 
     def open(self) -> None:
         self._open.set()
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    until = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < until, "guard"
+        time.sleep(0.01)  # nobody is told when an answer has come
 
 
 def failing(times: int, code: grpc.StatusCode) -> "Iterator[grpc.StatusCode | None]":
@@ -252,10 +259,7 @@ def test_room_comes_back_when_the_collector_does(collector: Collector) -> None:
     for _ in range(11):
         forwarder(spans("a"))
     gate.open()
-    until = time.monotonic() + 30
-    while forwarder.counts().spans.sent < 10:
-        assert time.monotonic() < until, "guard"
-        time.sleep(0.01)  # nobody is told when an answer has come
+    wait_until(lambda: forwarder.counts().spans.sent == 10)
     forwarder(spans("b"))
     assert forwarder.close().spans == SentCount(11, {"queue full": 1})
     assert names_in(collector.got[TRACES.method])[-1] == "b"
@@ -267,7 +271,7 @@ def test_metrics_do_not_wait_for_spans(collector: Collector) -> None:
     forwarder(spans("a"))
     collector.wait_for(lambda: bool(collector.got[TRACES.method]))
     forwarder(points(1))
-    collector.wait_for(lambda: bool(collector.got[METRICS.method]))
+    wait_until(lambda: forwarder.counts().points.sent == 4)
     counts = forwarder.close(within=0.1)
     assert counts.spans == SentCount(0, {"unavailable at the end": 1})
     assert counts.points == SentCount(4, {})
@@ -283,7 +287,10 @@ def test_closing_ends_although_nobody_is_there_or_answers(absent: Collector, col
         assert counts.spans == SentCount(0, {"unavailable at the end": 1})
         assert counts.points == SentCount(0, {"unavailable at the end": 4})
         assert forwarder.close() == counts
-        assert [one for one in threading.enumerate() if one.name.startswith("lbstudy-forward")] == []
+        for thread in threading.enumerate():
+            if thread.name.startswith("lbstudy-forward"):  # on a busy machine it is only ending
+                thread.join(30)
+                assert not thread.is_alive()
     # All of it together is what a user waits for, at most.
     assert forward.CLOSE_WITHIN + 2 * forward._CANCELLING + forward._LAST <= 5
 

@@ -8,6 +8,8 @@ from pathlib import Path
 from lbstudy.run.plan import STORE_FILE
 from lbstudy.store.database import RunStore
 
+from tests.programs import Process
+
 LBSTUDY = Path(sys.executable).with_name("lbstudy")
 SCENARIO = """
 name = "long"
@@ -25,7 +27,7 @@ def test_what_was_lost_is_kept_with_the_run(tmp_path: Path) -> None:
     (tmp_path / "long.toml").write_text(SCENARIO)
     (tmp_path / "fast.toml").write_text('name = "fast"\n[drain]\nwait = 0\ngrace = 1\n')
     command = [str(LBSTUDY), "run", "long.toml", "-s", "fast.toml", "--out", "mine", "--otlp", "127.0.0.1:1"]
-    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+    with Process(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         for line in process.stderr:
             if " Ready" in line:

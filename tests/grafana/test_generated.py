@@ -78,7 +78,7 @@ def test_the_files_pass_through_the_sdks_types_unchanged(path: Path) -> None:
 def test_every_panel_asks_the_chosen_data_source_and_says_what_it_shows(path: Path) -> None:
     dashboard = load(path)
     variables = {variable["name"]: variable for variable in dashboard["templating"]["list"]}
-    assert set(variables) == {"datasource", "run", "setting", "server"}
+    assert set(variables) == {"datasource", "namespace", "service", "run", "setting", "server"}
     assert variables["datasource"]["type"] == "datasource"
     assert not dashboard["editable"]
     ids = [panel["id"] for panel in dashboard["panels"]]

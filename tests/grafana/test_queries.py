@@ -40,13 +40,15 @@ def filled(expr: str, run: SentRun, setting: str = ".*", server: str = ".*") -> 
     values = {
         "$__rate_interval": "4s",
         "$__range": f"{round(run.end - run.zero) + 30}s",
+        "$namespace": ".*",
+        "$service": ".*",
         "$run": run.run_id,
         "$setting": setting,
         "$server": server,
     }
     for name, value in values.items():
         expr = expr.replace(name, value)
-    assert "$" not in expr
+    assert not re.search(r"\$[a-z_]", expr)  # $1 is label_replace's
     return expr
 
 
@@ -71,7 +73,11 @@ def ask(run: SentRun, expr: str, *, is_instant: bool = False) -> list[Any]:
     ]
 
 
-@pytest.mark.parametrize("target", list(targets()), ids=str)
+ELSEWHERE = {"Ready servers that tell nothing"}
+"""Panels that are empty in a run, which knows all its servers; test_own_service.py has them."""
+
+
+@pytest.mark.parametrize("target", [one for one in targets() if one.panel not in ELSEWHERE], ids=str)
 def test_every_query_of_every_panel_returns_data(target: Target, sent_run: SentRun) -> None:
     expr = filled(target.query["expr"], sent_run)
     assert ask(sent_run, expr, is_instant=bool(target.query.get("instant"))), expr
@@ -126,7 +132,7 @@ def test_the_bars_of_errors_are_the_counts_of_the_result(sent_run: SentRun) -> N
     ):
         query = next(t.query for t in targets() if t.panel == panel)
         found = {
-            (series["metric"]["lbstudy_setting"], series["metric"]["rpc_response_status_code"]): float(
+            (series["metric"]["lbstudy_setting"], series["metric"]["rpc_status_code"]): float(
                 series["value"][1]
             )
             for series in ask(sent_run, filled(query["expr"], sent_run), is_instant=True)
@@ -139,7 +145,7 @@ def test_the_bars_of_errors_are_the_counts_of_the_result(sent_run: SentRun) -> N
     by_server: dict[str, dict[str, float]] = {}
     for series in ask(sent_run, filled(query["expr"], sent_run), is_instant=True):
         codes = by_server.setdefault(series["metric"]["server_k8s_pod_name"], {})
-        codes[series["metric"]["rpc_response_status_code"]] = float(series["value"][1])
+        codes[series["metric"]["rpc_status_code"]] = float(series["value"][1])
     failed: dict[str, Counter[str]] = {}
     for setting in sent_run.result.settings:
         for server, counts in setting.errors.by_server.items():
@@ -178,6 +184,8 @@ def test_the_variables_offer_the_run_its_settings_and_all_its_servers(sent_run: 
                     },
                 )["data"]
             )
+        assert "lbstudy" in offered["namespace"]
+        assert "greeter-server" in offered["service"]
         assert sent_run.run_id in offered["run"]
         assert offered["setting"] == {setting.name for setting in sent_run.result.settings}
         assert offered["server"] == {s for setting in sent_run.result.settings for s in setting.servers}
@@ -201,9 +209,9 @@ def test_what_failed_and_what_was_not_discovered_is_seen_where_it_happened(sent_
     assert not sum(n for code, n in sent_run.of(SWIFT).errors.client_by_code.items() if code != "OK")
     assert (highest(sent_run, "Error ratio", ABRUPT) or 0) > 0
     assert highest(sent_run, "Error ratio", SWIFT) == 0
-    # All at once, when the server is killed.
-    assert highest(sent_run, "Failed RPCs by code", ABRUPT) == failed
-    assert highest(sent_run, "Failed RPCs by code", SWIFT) is None
+    # All at once, when the server is killed: within the 5 s of the rate.
+    assert highest(sent_run, "Failed RPC/s by code", ABRUPT) == pytest.approx(failed / 5)
+    assert highest(sent_run, "Failed RPC/s by code", SWIFT) is None
 
     assert sent_run.of(ABRUPT).adaptability.undiscovered
     assert not sent_run.of(SWIFT).adaptability.undiscovered
@@ -272,3 +280,8 @@ def test_exemplars_lead_to_traces_that_jaeger_has(sent_run: SentRun) -> None:
         trace_id = exemplars[0]["labels"]["trace_id"]
         spans = get(f"{sent_run.stack.jaeger}/api/traces/{trace_id}")["data"][0]["spans"]
         assert exemplars[0]["labels"]["span_id"] in {span["spanID"] for span in spans}
+
+
+def test_no_rule_failed_during_the_run(sent_run: SentRun) -> None:
+    """A join that finds two where it may find one fails its rule; only the log tells, and for that time."""
+    assert "rule failed" not in sent_run.stack.log("prometheus").read_text().lower()

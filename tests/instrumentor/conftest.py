@@ -61,9 +61,13 @@ def no_complaints(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     assert complaints == []
 
 
-@pytest.fixture(params=["aio→aio", "sync→sync", "sync→aio", "aio→sync"])
-async def world(request: pytest.FixtureRequest, telemetry: Telemetry) -> AsyncIterator[World]:
-    """A client and a server, both instrumented, of every combination of the two stacks."""
-    client, _, server = request.param.partition("→")
+@pytest.fixture(params=["aio→aio", "sync→sync", "sync→aio with upstream", "aio→sync with upstream"])
+async def world(request: pytest.FixtureRequest, bare: Telemetry) -> AsyncIterator[World]:
+    """A client and a server of every combination of the two stacks, by ours alone and beside upstream's."""
+    stacks, _, beside = request.param.partition(" ")
+    client, _, server = stacks.partition("→")
+    if beside:
+        bare.instrument_upstream()
+    bare.instrument_ours()
     async with World(client, server) as world:
         yield world

@@ -19,6 +19,8 @@ from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as trace_pb
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2_grpc as trace_grpc
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from tests.programs import Process
+
 RPCS = 20
 
 
@@ -55,7 +57,7 @@ def receiver() -> Iterator[tuple[Receiver, str]]:
     server.stop(None).wait()
 
 
-def start(side: str, endpoint: str, *arguments: str) -> subprocess.Popen[str]:
+def start(side: str, endpoint: str, *arguments: str) -> Process:
     env = {
         **os.environ,
         "POD_NAME": f"{side}-0",
@@ -72,7 +74,7 @@ def start(side: str, endpoint: str, *arguments: str) -> subprocess.Popen[str]:
     for name in (names.ENV_RESOLVER_DISABLED, names.ENV_SUBCHANNEL_DISABLED):
         env.pop(name, None)  # both halves together, as users have them
     agent = str(Path(sys.executable).with_name("opentelemetry-instrument"))
-    return subprocess.Popen(
+    return Process(
         [agent, sys.executable, "-m", f"greeter.{side}", *arguments],
         env=env,
         stdout=subprocess.PIPE,
@@ -80,7 +82,7 @@ def start(side: str, endpoint: str, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
-def event(process: subprocess.Popen[str], name: str) -> dict[str, Any]:
+def event(process: Process, name: str) -> dict[str, Any]:
     assert process.stdout is not None
     for line in process.stdout:
         told: dict[str, Any] = json.loads(line)

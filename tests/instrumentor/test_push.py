@@ -18,7 +18,7 @@ from endpoint_push.records import (
     Unanswered,
     VersionSent,
 )
-from endpoint_push.wire import Kind
+from endpoint_push.wire import ResourceType
 from grpc_lb_instrumentor import names
 from grpc_lb_instrumentor.push import PushWatch
 from opentelemetry.sdk.metrics import MeterProvider
@@ -69,7 +69,7 @@ def told() -> Iterator[Told]:
 
 def sent(version: int, *, added: tuple[str, ...] = (), removed: tuple[str, ...] = ()) -> VersionSent:
     return VersionSent(
-        10 * MS, 1, "client-a", Kind.ENDPOINTS, version, ("greeter",), (A, *added), added, removed
+        10 * MS, 1, "client-a", ResourceType.ENDPOINTS, version, ("greeter",), (A, *added), added, removed
     )
 
 
@@ -101,7 +101,7 @@ def test_a_push_is_a_span_from_its_sending_to_the_ack_within_the_change_that_it_
 
 
 def test_a_client_that_came_later_is_no_part_of_the_change_but_linked_to_it(told: Told) -> None:
-    push = VersionSent(10 * MS, 1, "client-a", Kind.ENDPOINTS, 7, ("greeter",), (A,), (A,), ())
+    push = VersionSent(10 * MS, 1, "client-a", ResourceType.ENDPOINTS, 7, ("greeter",), (A,), (A,), ())
     for record in (EndpointsChanged(1 * MS, "greeter", 7, (A,), (A,), ()), push, Acked(13 * MS, push)):
         tell(record)
 

@@ -73,7 +73,7 @@ class FakeApi:
     async def watch(self) -> Asked:
         """The next watch that is opened."""
         while True:
-            asked = await asyncio.wait_for(self.asked.get(), 20)
+            asked = await asyncio.wait_for(self.asked.get(), 120)
             if asked.is_watch:
                 return asked
 

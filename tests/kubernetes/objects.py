@@ -56,11 +56,15 @@ def slice_of(
 ) -> wire.EndpointSlice:
     """A slice with endpoints that are ready, and some that terminate but still serve."""
     endpoints = [
-        wire.Endpoint(("10.0.0.1",), wire.EndpointConditions(True, True, False), wire.Reference("Pod", one))
+        wire.ServiceEndpoint(
+            ("10.0.0.1",), wire.EndpointConditions(True, True, False), wire.Reference("Pod", one)
+        )
         for one in ready
     ]
     endpoints += [
-        wire.Endpoint(("10.0.0.1",), wire.EndpointConditions(False, True, True), wire.Reference("Pod", one))
+        wire.ServiceEndpoint(
+            ("10.0.0.1",), wire.EndpointConditions(False, True, True), wire.Reference("Pod", one)
+        )
         for one in serving
     ]
     labels = {"kubernetes.io/service-name": service}

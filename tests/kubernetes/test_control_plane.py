@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from lbstudy.platform.interface import PushSpec
 from lbstudy.platform.kubernetes import control_plane, names, objects
+from lbstudy.platform.kubernetes.observer import read_told
 
 from tests.kubernetes.test_objects import (
     ATTRIBUTES,
@@ -125,7 +126,7 @@ def line(event: str, service: str, **more: object) -> str:
 
 
 def test_its_log_tells_which_servers_clients_are_told() -> None:
-    told = control_plane.read_told(
+    told = read_told(
         line("endpoints", "greeter-push", addresses=["10.0.0.7:50051", "[fd00::7]:50051"]), "greeter-push"
     )
     assert told is not None
@@ -134,7 +135,7 @@ def test_its_log_tells_which_servers_clients_are_told() -> None:
 
 
 def test_a_list_that_is_withheld_has_nobody() -> None:
-    told = control_plane.read_told(line("withheld", "greeter-push", kept=["10.0.0.7:50051"]), "greeter-push")
+    told = read_told(line("withheld", "greeter-push", kept=["10.0.0.7:50051"]), "greeter-push")
     assert told is not None
     assert told.addresses == []
 
@@ -148,4 +149,4 @@ def test_a_list_that_is_withheld_has_nobody() -> None:
     ],
 )
 def test_other_lines_tell_nothing(text: str) -> None:
-    assert control_plane.read_told(text, "greeter-push") is None
+    assert read_told(text, "greeter-push") is None

@@ -4,10 +4,9 @@ from typing import get_args
 
 import pytest
 from lbstudy.config.fault import AnyFault
+from lbstudy.config.fault_kinds import FAULT_KINDS, MadeBy, made_by
 from lbstudy.platform.kubernetes.delivery import Delivery
 from lbstudy.platform.kubernetes.describe import corefile
-from lbstudy.platform.kubernetes.faults import KINDS
-from lbstudy.run.obstacles import NOT_ON_A_CLUSTER
 
 KUBEADM = """
 .:53 {
@@ -53,5 +52,6 @@ def test_how_late_a_watch_tells_of_a_renewal() -> None:
 
 def test_every_kind_of_fault_can_be_done_on_a_cluster_or_is_refused_before_the_run() -> None:
     kinds = {get_args(one.model_fields["kind"].annotation)[0] for one in get_args(get_args(AnyFault)[0])}
-    assert kinds == KINDS | NOT_ON_A_CLUSTER
-    assert not KINDS & NOT_ON_A_CLUSTER
+    done = made_by(MadeBy.SERVER) | {"stop", "kill", "crash-at-start", "slow-start"}
+    assert {kind for kind in kinds if FAULT_KINDS[kind].on_a_cluster} == done
+    assert kinds - done == made_by(MadeBy.DNS)

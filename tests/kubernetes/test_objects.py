@@ -1,13 +1,18 @@
 """The run's objects, from the applied Deployments' pod templates."""
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from lbstudy.platform.interface import ClientSpec, PlatformError, Probe, ServerSpec
-from lbstudy.platform.kubernetes import names, objects
-from lbstudy.platform.kubernetes.owner import Owner
+from cryptography import x509
+from lbstudy.config import load_subject
+from lbstudy.platform.authority import RunAuthority
+from lbstudy.platform.interface import ClientSpec, PlatformError, Probe, ServerSpec, Tls
+from lbstudy.platform.kubernetes import encryption, names, objects
+from lbstudy.platform.kubernetes.names import Owner
 from lbstudy.platform.kubernetes.templates import container_name
+from lbstudy.run.specs import client_program, server_program
 
 OWNER = Owner("lbstudy-run", "uid-of-the-lease", "20261124-190000-scale-abcdef")
 ATTRIBUTES = (
@@ -60,6 +65,7 @@ def server(**more: object) -> ServerSpec:
         "work": 0.02,
         "drain_wait": 1.0,
         "drain_grace": 5.0,
+        "program": server_program(load_subject()),
         "env": {
             "OTEL_RESOURCE_ATTRIBUTES": "lbstudy.run.id=this,lbstudy.setting=stock",
             "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1",
@@ -70,7 +76,9 @@ def server(**more: object) -> ServerSpec:
 
 
 def client() -> ClientSpec:
-    return ClientSpec("client-stock", "greeter-stock", 2, 30, 5, 1e9, 80, env={"OTEL_SERVICE_NAME": "c"})
+    env = {"OTEL_SERVICE_NAME": "c"}
+    program = client_program(load_subject())
+    return ClientSpec("client-stock", "greeter-stock", 2, 30, 5, 1e9, 80, env=env, program=program)
 
 
 def container_of(made: dict[str, Any]) -> dict[str, Any]:
@@ -179,3 +187,70 @@ def test_one_container_of_another_name_is_meant() -> None:
     several["spec"]["template"]["spec"]["containers"].append({"name": "sidecar"})
     with pytest.raises(PlatformError, match="no container named 'server'; it has main, sidecar"):
         container_name(several, "server")
+
+
+def test_a_runs_servers_spread_by_their_own_labels() -> None:
+    """Those of the applied Deployment would count its pods."""
+    template = applied("server")
+    selector = {"labelSelector": {"matchLabels": {names.WORKLOAD: "greeter"}}, "maxSkew": 1}
+    template["spec"]["template"]["spec"]["topologySpreadConstraints"] = [selector]
+    made = objects.deployment(template, server(), OWNER)
+    (spread,) = made["spec"]["template"]["spec"]["topologySpreadConstraints"]
+    assert spread["labelSelector"] == made["spec"]["selector"]
+    assert spread["maxSkew"] == 1
+
+
+def test_a_servers_last_line_is_its_termination_message() -> None:
+    (container,) = objects.deployment(applied("server"), server(), OWNER)["spec"]["template"]["spec"][
+        "containers"
+    ]
+    assert f"--last-words={container['terminationMessagePath']}" in container["args"]
+
+
+def test_an_encrypted_run_has_its_certificates_in_secrets_that_go_with_it() -> None:
+    tls = Tls("ec", clients=True)
+    signed = RunAuthority().sign("greeter-stock", tls, encryption.server_names("greeter-stock", "shop"))
+    made = encryption.secret("greeter-stock", signed, OWNER)
+
+    assert made["metadata"]["name"] == "greeter-stock-tls"
+    assert [one["uid"] for one in made["metadata"]["ownerReferences"]] == [OWNER.uid]
+    certificate = x509.load_pem_x509_certificate(made["stringData"]["certificate.pem"].encode())
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == [
+        "greeter-stock",
+        "greeter-stock.shop",
+        "greeter-stock.shop.svc.cluster.local",
+    ]
+    assert signed.key.decode() not in repr(signed)
+
+
+def test_the_programs_of_an_encrypted_run_have_their_files_and_servers_are_probed_in_plain_text() -> None:
+    tls = Tls("ec", clients=True)
+    servers = objects.deployment(applied("server"), server(tls=tls), OWNER)
+    clients = objects.job(applied("client"), replace(client(), tls=tls), OWNER)
+
+    for made, workload in ((servers, "greeter-stock"), (clients, "client-stock")):
+        (volume,) = made["spec"]["template"]["spec"]["volumes"]
+        assert volume["secret"] == {"secretName": f"{workload}-tls", "defaultMode": 0o440}
+        (mounted,) = container_of(made)["volumeMounts"]
+        assert (mounted["name"], mounted["readOnly"]) == (volume["name"], True)
+        args = container_of(made)["args"]
+        for option, file in (("ca", "ca"), ("certificate", "certificate"), ("key", "key")):
+            assert args[args.index(f"--tls-{option}") + 1] == f"{mounted['mountPath']}/{file}.pem"
+    args = container_of(servers)["args"]
+    port = container_of(servers)["readinessProbe"]["grpc"]["port"]
+    assert args[args.index("--health-address") + 1] == f"0.0.0.0:{port}"
+    assert port != 50051
+
+
+def test_without_tls_there_is_no_secret_and_the_probe_stays_where_it_is() -> None:
+    made = objects.deployment(applied("server"), server(), OWNER)
+    assert "volumes" not in made["spec"]["template"]["spec"]
+    assert container_of(made)["readinessProbe"]["grpc"]["port"] == 50051
+    assert not [arg for arg in container_of(made)["args"] if "tls" in arg or "health" in arg]
+
+
+def test_servers_that_no_probe_could_ask_are_refused() -> None:
+    program = replace(server_program(load_subject()), command=("serve", "{tls_certificate}"))
+    with pytest.raises(PlatformError, match=r"has no \{health_address\}"):
+        objects.deployment(applied("server"), server(tls=Tls(), program=program), OWNER)

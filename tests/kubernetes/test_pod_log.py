@@ -48,7 +48,7 @@ async def follow(tmp_path: Path, answers: Answers, *, ended: bool) -> tuple[str,
         log = PodLog(other, "a", "server", tmp_path / "a.out", lines.append)
         if ended:
             log.ended.set()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             await log.follow()
     return (tmp_path / "a.out").read_text(), lines
 

@@ -104,7 +104,7 @@ def test_slices_of_another_service_do_not_matter() -> None:
 def test_an_endpoint_that_does_not_tell_its_readiness_is_ready() -> None:
     state = pods()
     up(state, "a")
-    endpoint = wire.Endpoint(("10.0.0.7",), target_ref=wire.Reference("Pod", "a"))
+    endpoint = wire.ServiceEndpoint(("10.0.0.7",), target_ref=wire.Reference("Pod", "a"))
     one = wire.EndpointSlice(
         wire.Metadata("s", "uid-s", labels={"kubernetes.io/service-name": SERVICE}), (endpoint,)
     )

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 from lbstudy.platform.interface import PlatformError
 from lbstudy.platform.kubernetes import wire
-from lbstudy.platform.kubernetes.watch import Seen, Watch
+from lbstudy.platform.kubernetes.watch import Watch, WatchReport
 
 from tests.kubernetes.fake_api import FakeApi, an_object, cluster_of
 
@@ -16,22 +16,22 @@ class Watcher:
     """What a watch told, to await it."""
 
     def __init__(self) -> None:
-        self.seen: list[Seen[wire.Pod]] = []
+        self.seen: list[WatchReport[wire.Pod]] = []
         self._more = asyncio.Event()
 
-    def tell(self, seen: Seen[wire.Pod]) -> None:
+    def tell(self, seen: WatchReport[wire.Pod]) -> None:
         self.seen.append(seen)
         self._more.set()
 
     async def until(self, count: int) -> list[str]:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             while len(self.seen) < count:
                 self._more.clear()
                 await self._more.wait()
         return [text(seen) for seen in self.seen]
 
 
-def text(seen: Seen[wire.Pod]) -> str:
+def text(seen: WatchReport[wire.Pod]) -> str:
     """ "= a b" for a list, "a" for a change, "-a" for a deletion."""
     names = [pod.metadata.name for pod in seen.changed] + [f"-{pod.metadata.name}" for pod in seen.deleted]
     return " ".join(["=", *names] if seen.complete else names)
@@ -159,4 +159,4 @@ async def test_a_right_that_is_lacking_ends_it_with_one_line() -> None:
     api = FakeApi(status=403)
     async with watching(api) as (_, running):
         with pytest.raises(PlatformError, match=r"^watching pods: "):
-            await asyncio.wait_for(running, 20)
+            await asyncio.wait_for(running, 120)

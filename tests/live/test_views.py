@@ -2,9 +2,9 @@
 
 import io
 
-from lbstudy.live.lines import Lines
+from lbstudy.live.lines import PlainLines
 from lbstudy.live.screen import Screen
-from lbstudy.live.state import State
+from lbstudy.live.state import LiveState
 from lbstudy.live.view import AddressList, Traffic, View
 from lbstudy.platform.interface import Change, ChangeKind
 from rich.console import Console
@@ -37,7 +37,7 @@ def play(view: View) -> None:
 
 
 def test_rates_are_of_the_last_seconds_only() -> None:
-    state = State()
+    state = LiveState()
     state.begin("", ["stock"], 80)
     state.traffic(Traffic("stock", {POD: 30}, 2), now=1.0)
     lane = state.lanes["stock"]
@@ -48,7 +48,7 @@ def test_rates_are_of_the_last_seconds_only() -> None:
 
 
 def test_an_answer_has_no_port_and_a_failed_one_leaves_the_list() -> None:
-    state = State()
+    state = LiveState()
     state.begin("", ["stock"], 80)
     state.change("stock", change(ChangeKind.READY))
     lane = state.lanes["stock"]
@@ -62,7 +62,7 @@ def test_an_answer_has_no_port_and_a_failed_one_leaves_the_list() -> None:
 
 def test_lines_tell_what_matters_once() -> None:
     out = io.StringIO()
-    play(Lines(out))
+    play(PlainLines(out))
     assert out.getvalue().splitlines() == [
         "a title",
         "starting 1 servers",
@@ -77,7 +77,7 @@ def test_lines_tell_what_matters_once() -> None:
 
 
 def test_a_crash_is_told_with_its_status() -> None:
-    state = State()
+    state = LiveState()
     state.begin("", ["stock"], 80)
     assert state.change("stock", change(ChangeKind.EXITED, "0")) is None
     crash = state.change("stock", change(ChangeKind.EXITED, "-9"))

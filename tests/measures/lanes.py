@@ -1,28 +1,34 @@
 """Lanes made by hand: what a test says is what was observed, and nothing else."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from lbstudy.measures.codes import NAMES
+from lbstudy.observation.known import Known
 from lbstudy.observation.records import (
     NO_SERVER,
-    ClientTally,
+    BusyTable,
+    DeliveredTable,
     DnsLookup,
     FaultPeriod,
     Interruption,
     Lane,
     PodLife,
     RpcTable,
+    SaidCount,
     ScaleCommand,
+    ScalingAims,
+    ScalingDecision,
     ServedTable,
-    ServerTally,
     SpanRef,
+    StreamTable,
     Transition,
     Update,
     UsageTable,
 )
+from lbstudy.observation.tallies import ClientTally, ServerTally
 
 
 @dataclass(frozen=True)
@@ -36,6 +42,9 @@ class Rpc:
     code: str = "OK"
     client: int = 0
     tells_due: bool = True
+    told: bool = True  # the client was told which server it was
+    stream: str = ""  # who sends messages: "server", "client", "bidi"; "": it is no stream
+    first: float | None = None  # a stream's first message came; None: none did
 
 
 def rpcs(due: Iterable[float], server: str | None, **others: object) -> list[Rpc]:
@@ -123,6 +132,14 @@ def lane(
     lookups: Sequence[DnsLookup] = (),
     faults: Sequence[FaultPeriod] = (),
     setting: str = "stock",
+    known: Known | None = None,  # None: everything, by our instrumentor
+    said: Sequence[SaidCount] = (),
+    started: Sequence[float] = (),  # of ``served``: when; 0 unless told
+    delivered: Sequence[tuple[float, str, int]] = (),  # messages that came to clients: at, server, how many
+    given: Mapping[str, int] | None = None,
+    busy: Sequence[tuple[float, str, float]] = (),  # at, server, utilisation
+    decisions: Sequence[ScalingDecision] = (),
+    aims: ScalingAims | None = None,
 ) -> Lane:
     """A lane of these observations. Without commands, one for all pods came before the load."""
     servers = tuple(pod.name for pod in pods)
@@ -144,11 +161,12 @@ def lane(
             server=np.array(
                 [NO_SERVER if rpc.server is None else index[rpc.server] for rpc in rows], dtype=np.int32
             ),
+            told=np.array([rpc.server is not None and rpc.told for rpc in rows], dtype=np.bool_),
             client=np.array([rpc.client for rpc in rows], dtype=np.int32),
             ref=np.arange(len(rows), dtype=np.int64),
         ),
         served=ServedTable(
-            started=np.zeros(len(served)),
+            started=np.array(started or np.zeros(len(served)), dtype=np.float64),
             ended=np.zeros(len(served)),
             code=np.array([NAMES.index(code) for _, code in served], dtype=np.int16),
             server=np.array([index[server] for server, _ in served], dtype=np.int32),
@@ -164,7 +182,34 @@ def lane(
         server_tallies=tuple(server_tallies),
         lookups=tuple(lookups),
         faults=tuple(faults),
+        known=known or Known(),
+        said=tuple(said),
+        streams=StreamTable(
+            row=np.array([row for row, rpc in enumerate(rows) if rpc.stream], dtype=np.int64),
+            kind=tuple(rpc.stream for rpc in rows if rpc.stream),
+            first=np.array([math.nan if rpc.first is None else rpc.first for rpc in rows if rpc.stream]),
+        ),
+        delivered=DeliveredTable(
+            at=np.array([at for at, _, _ in delivered], dtype=np.float64),
+            server=np.array([index[server] for _, server, _ in delivered], dtype=np.int64),
+            messages=np.array([count for _, _, count in delivered], dtype=np.int64),
+        ),
+        given=given,
+        busy=_busy(busy, index) if busy else None,
+        decisions=tuple(decisions),
+        aims=aims,
         span_refs={row: SpanRef(f"{row + 1:032x}", f"{row + 1:016x}") for row in range(len(rows))},
+    )
+
+
+def _busy(looks: Sequence[tuple[float, str, float]], index: dict[str, int]) -> BusyTable:
+    looks = sorted(looks)
+    return BusyTable(
+        at=np.array([row[0] for row in looks], dtype=np.float64),
+        server=np.array([index[row[1]] for row in looks], dtype=np.int32),
+        utilization=np.array([row[2] for row in looks], dtype=np.float64),
+        waiting=np.zeros(len(looks)),
+        ended=np.zeros(len(looks)),
     )
 
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -105,6 +106,20 @@ def test_stale_answers_of_dns_count_as_propagation_and_answers_after_the_watchin
     looks = [update(-1, "a"), update(30, "a", outcome="unchanged"), update(52, "a", outcome="unchanged")]
     found = lane(end=80, commands=[(-5, 1), (20, 2), (50, 1)], pods=pods, updates=looks)
     assert waits(found) == [(W.READY, 2.0, False), (W.DNS, 8.0, False), (W.TRIGGER, 20.0, True)]
+
+
+def test_an_answer_that_was_asked_for_before_is_not_out_of_date_but_held_back() -> None:
+    """Asked at 22.2 s, before the server was in DNS; a lost family held the answer back until 34 s."""
+    found = grown(
+        updates=[
+            update(5, "ab"),
+            update(34, "ab", started=22.2, outcome="unchanged", missing=("AAAA",)),
+            update(46, "abc", started=34, missing=("AAAA",)),
+        ],
+        transitions=moved("a", 1, (0, "ready"), (22.1, "idle"), (22.2, "transient_failure"), (60, "ready")),
+        rpcs=[Rpc(46.5, "c")],
+    )
+    assert waits(found)[1:3] == [(W.DNS, 0.5, False), (W.RESOLUTION, 23.5, False)]
 
 
 def test_a_failed_resolution_makes_the_client_wait_for_its_back_off() -> None:
@@ -226,6 +241,46 @@ def test_the_summary_is_the_mean_from_ready_on_and_counts_what_is_open() -> None
     assert found.mean == (8.5 + 58) / 2
 
 
+def test_a_dead_connection_that_an_answer_removed_is_no_trigger_after_it() -> None:
+    """As `evict` under stock had it: "33.6 s minimum interval", where gRPC's is 30 s."""
+    # b died at 21 s; the look at 25 s brings a list without it, and it is removed 3 ms after the answer.
+    found = grown(
+        updates=[update(-1, "ab"), update(25.01, "a", started=25.0)],
+        transitions=ordered(
+            moved("a", 1, (-0.9, "ready")),
+            moved("b", 2, (-0.9, "ready"), (21.0, "transient_failure"), (25.013, "removed")),
+        ),
+    )
+    assert waits(found)[-1] == (W.TRIGGER, 54.99, True)
+
+
+def test_a_loss_after_which_nobody_looked_in_time_is_no_trigger() -> None:
+    # a's connection breaks at 26 s; were it a trigger, gRPC would have looked at 29.01 + 30 s.
+    found = grown(
+        updates=[update(29.02, "ab", started=29.01)],
+        transitions=moved("a", 1, (0, "ready"), (26, "transient_failure"), (60, "connecting"), (79, "ready")),
+    )
+    assert waits(found)[-1] == (W.TRIGGER, 50.98, True)
+
+
+def test_the_minimum_interval_is_that_of_the_setting() -> None:
+    found = grown(
+        updates=[update(20.01, "ab", started=20), update(60.02, "abc", started=60)],
+        transitions=moved("a", 1, (0, "ready"), (24, "idle"), (24.01, "connecting"), (24.02, "ready")),
+        rpcs=[Rpc(61, "c")],
+    )
+    stock, slower = (
+        waits(found if interval is None else replace(found, resolution_interval=interval))
+        for interval in (None, 40.0)
+    )
+    assert stock[2:4] == [(W.TRIGGER, 37.5, False), (W.RESOLUTION, 0.02, False)]
+    assert slower[2:5] == [
+        (W.TRIGGER, 1.5, False),
+        (W.MINIMUM_INTERVAL, 36.0, False),
+        (W.RESOLUTION, 0.02, False),
+    ]
+
+
 def test_without_an_added_server_there_is_nothing_to_tell() -> None:
     assert adaptability(lane(end=80, pods=[pod("a")])).waits is None
 
@@ -299,6 +354,23 @@ def lanes(draw: st.DrawFn) -> Lane:
         transitions=sorted(transitions, key=lambda t: t.at),
         rpcs=calls,
     )
+
+
+@settings(max_examples=300)
+@given(found=lanes(), interval=st.sampled_from([1.0, 5.0, 30.0]))
+def test_no_cause_exceeds_what_grpcs_rules_allow(found: Lane, interval: float) -> None:
+    found = replace(found, resolution_interval=interval)
+    (added,) = adaptability(found).added
+    for client, view in enumerate(added.clients):
+        looks = [update for update in found.updates if update.client == client]
+        for wait in view.waits:
+            if wait.what is W.MINIMUM_INTERVAL:
+                before = [one for one in looks if one.ended <= wait.start]
+                assert wait.end - wait.start <= interval + 0.05
+                if before:
+                    assert wait.end <= before[-1].started + interval + 0.05 + 1e-9
+            if wait.what is W.RESOLVER_BACKOFF:
+                assert wait.end - wait.start <= 144
 
 
 @settings(max_examples=300)

@@ -6,7 +6,8 @@ from lbstudy.measures.faults import faults
 from lbstudy.measures.ledger import ledger
 from lbstudy.measures.readiness import is_ready_at, is_ready_throughout, mean_ready, ready_spans, ready_steps
 from lbstudy.measures.timeline import events
-from lbstudy.observation.records import FaultPeriod, Interruption, ServerTally
+from lbstudy.observation.records import FaultPeriod, Interruption
+from lbstudy.observation.tallies import ServerTally
 from lbstudy.result.model import Ready
 
 from tests.measures.lanes import Rpc, lane, pod, rpcs, tally
@@ -102,6 +103,12 @@ def test_the_share_of_the_servers_in_trouble_is_of_the_second_half() -> None:
 def test_requests_that_nobody_answers_count_for_the_servers_in_trouble() -> None:
     sent = [*rpcs([16, 17], "b"), *rpcs([18, 19], None, took=1, code="DEADLINE_EXCEEDED")]
     assert shares(sent) == (0.5, None)
+
+
+def test_there_is_no_share_of_requests_that_no_server_got() -> None:
+    sent = rpcs([1, 2, 16, 17], None, took=1, code="DEADLINE_EXCEEDED")
+    assert shares(sent) == (None, None)
+    assert shares([*rpcs([1], "a"), *sent]) == (None, 1.0)
 
 
 def test_attempts_that_a_retry_hides_from_the_client_are_seen_by_the_server() -> None:

@@ -100,3 +100,33 @@ def test_transition_covers_a_faults_beginning_and_its_lifting() -> None:
     assert (found.transition.count, found.steady.count) == (10, 30)
     assert found.transition.p50 == pytest.approx(1.0)
     assert found.steady.largest == pytest.approx(0.1)
+
+
+def test_a_servers_first_seconds_apart_from_later_ones() -> None:
+    """b's first RPC is due at 10 s: those due before 15 s are of its first five, whenever they ended."""
+    slow = [Rpc(10.0, "b", 0.5), Rpc(14.9, "b", 0.3)]
+    made = lane(end=30, pods=[pod("a"), pod("b")], rpcs=[*rpcs([1, 2], "a"), *slow, Rpc(15.0, "b", 0.02)])
+    a, b = latency(made).servers
+
+    assert b.young is not None
+    assert b.young.requests == 2
+    assert b.young.p50 == pytest.approx(0.3)
+    assert b.young.p99 == pytest.approx(0.5)
+    assert b.young.later_p99 == pytest.approx(0.02)
+    assert a.young is not None
+    assert (a.young.requests, a.young.later_p50) == (2, None)
+
+
+def test_the_first_seconds_of_all_servers_are_each_ones_own() -> None:
+    """a from 0 s on, 0.1 s each; b from 10 s on, 0.4 s; after 5 s both 0.02 s. Nobody answered one RPC."""
+    first = [Rpc(0.0, "a", 0.1), Rpc(4.9, "a", 0.1), Rpc(10.0, "b", 0.4), Rpc(14.9, "b", 0.4)]
+    later = [Rpc(5.0, "a", 0.02), Rpc(12.0, "a", 0.02), Rpc(15.0, "b", 0.02)]
+    nobody = Rpc(11.0, None, 5.0, code="UNAVAILABLE")
+    young = latency(lane(end=30, pods=[pod("a"), pod("b")], rpcs=[*first, *later, nobody])).young
+
+    assert young is not None
+    assert young.requests == 4
+    assert young.p50 == pytest.approx(0.1)
+    assert young.p99 == pytest.approx(0.4)
+    assert young.later_p99 == pytest.approx(0.02)
+    assert latency(lane(end=30, pods=[pod("a")], rpcs=[nobody])).young is None

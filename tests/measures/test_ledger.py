@@ -3,7 +3,8 @@ from dataclasses import replace
 import numpy as np
 from lbstudy.measures.codes import NAMES
 from lbstudy.measures.ledger import ledger
-from lbstudy.observation.records import DnsLookup, Forwarded, ForwardedCount, Lane, ServerTally
+from lbstudy.observation.records import DnsLookup, Forwarded, ForwardedCount, Lane
+from lbstudy.observation.tallies import ServerTally
 from lbstudy.result.model import Entry
 
 from tests.measures.lanes import Rpc, lane, pod, rpcs, tally, update
@@ -98,8 +99,9 @@ def test_a_killed_server_is_left_out_and_said_to_be() -> None:
     assert ledger(killed).closes
     found = entry(killed, "RPCs by server")
     assert counts(found) == (6, 6, True)
-    assert found.note == "without b: ended before it could tell"
+    assert found.note == "without b, which ended before it wrote its counts"
     assert counts(entry(killed, "answers")) == (6, 6, True)
+    assert entry(killed, "answers").note == ""  # said once
 
 
 def test_a_server_may_answer_what_a_client_has_given_up_but_no_more_than_that() -> None:
@@ -153,7 +155,7 @@ def test_one_of_each_does_not_even_out() -> None:
 def test_without_the_client_programs_count_the_ledger_stays_open() -> None:
     found = ledger(replace(LANE, client_tallies=()))
     assert not found.closes
-    assert found.entries[0].note == "the client program ended before it could tell what it had sent"
+    assert found.entries[0].note == "the client program ended before it wrote how many it had sent"
 
 
 def test_without_a_log_of_the_dns_server_there_is_no_such_entry() -> None:

@@ -38,3 +38,10 @@ def test_metrics_that_have_none_are_open() -> None:
     (entry,) = entries({})
     assert (entry.left_count, entry.right_count, entry.closes) == (5, 0, False)
     assert "no server UNAVAILABLE: 1 against 0" in entry.note
+
+
+def test_an_rpc_that_only_its_server_tells_of_has_no_server_in_the_clients_histogram() -> None:
+    given_up = lane(end=10, pods=[pod("a")], rpcs=[Rpc(1, "a", code="DEADLINE_EXCEEDED", told=False)])
+    counted = replace(given_up, metered={("", "DEADLINE_EXCEEDED"): 1})
+    (entry,) = [one for one in ledger(counted).entries if one.name == "RPC metrics"]
+    assert entry.closes

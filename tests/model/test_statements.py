@@ -4,7 +4,7 @@ import pytest
 from lbstudy.config import Scenario, Setting, load_scenario, load_setting
 from lbstudy.model.advice import advise
 from lbstudy.model.keepalive import keepalive
-from lbstudy.model.limits import unmodelled
+from lbstudy.model.limits import unmodelled, unmodelled_load
 from lbstudy.model.parameters import Parameters, policy_of
 from lbstudy.model.statements import Statement, Topic, statements
 
@@ -52,6 +52,49 @@ def test_idle_pings_that_servers_do_not_tolerate() -> None:
 def test_without_keepalive_a_hung_server_goes_unnoticed() -> None:
     assert "A server that hangs is not noticed" in warnings(said())
     assert "1 in 3 RPCs" in warnings(said())
+
+
+def test_a_load_that_is_not_modelled_is_named() -> None:
+    assert "streams, but for what is said of them" in warnings(said(load_scenario("long-streams")))
+    cold = warnings(said(load_scenario("cold-servers")))
+    assert "servers that have to warm up" in cold
+    assert "the size of requests and answers" in cold
+    assert "what TLS adds to connecting" in warnings(said(load_scenario("tls-restart")))
+    assert "Not in the model" not in warnings(said())
+
+
+def test_what_becomes_of_streams() -> None:
+    """Streams of 25 s; age 10 s ± 10 % and a grace of 5 s make 16 s at most; the drain gives 1 + 5 s."""
+    streams = load_scenario("long-streams")
+    plain = [one.text for one in said(streams) if one.topic is Topic.STREAMS]
+    assert [text for text in plain if "for up to 25 s" in text]
+    assert "of its age" not in "".join(plain)
+    assert "gives them 6 s (the drain's wait and grace)" in warnings(said(streams))
+
+    aged = said(
+        streams, server={"grpc.max_connection_age_ms": 10_000, "grpc.max_connection_age_grace_ms": 5000}
+    )
+    assert "gives them 5 s" in warnings(aged)
+    assert "none lasts longer than 16 s" in warnings(aged)
+    assert "are cut" not in warnings(said(streams, drain={"wait": 1, "grace": 30}))
+    assert not [one for one in said() if one.topic is Topic.STREAMS]
+
+
+NEVER = 2**31 - 1
+
+
+def test_what_is_set_to_never_is_not_said_to_be_unset() -> None:
+    for channel, text in (
+        ({}, "(grpc.keepalive_time_ms is not set)"),
+        ({"grpc.keepalive_time_ms": NEVER}, "(grpc.keepalive_time_ms = 2147483647, which means never)"),
+        (
+            {"grpc.keepalive_time_ms": 10_000, "grpc.http2.ping_timeout_ms": NEVER},
+            "(grpc.http2.ping_timeout_ms = 2147483647, which means never)",
+        ),
+    ):
+        assert f"A server that hangs is not noticed {text}" in warnings(said(channel=channel))
+    age = {"grpc.max_connection_age_ms": NEVER}
+    assert "[server] grpc.max_connection_age_ms = 2147483647, which means never" in warnings(said(server=age))
 
 
 def test_a_drain_shorter_than_dns() -> None:
@@ -124,7 +167,7 @@ def test_advice_on_the_default_scenario() -> None:
         ({"service_config": {"healthCheckConfig": {"serviceName": ""}}}, ["health checking by the client"]),
         (
             {"service_config": {"methodConfig": [{"retryPolicy": {"maxAttempts": 2}}]}},
-            ["retries (failed RPCs are those without)"],
+            ["retries (failed RPCs are counted as without retries)"],
         ),
         (
             {"channel": {"grpc.client_idle_timeout_ms": 5000}},
@@ -132,7 +175,7 @@ def test_advice_on_the_default_scenario() -> None:
         ),
         (
             {"discovery": "xds", "push": {"retry": {"on": ["unavailable"], "attempts": 3}}},
-            ["retries (failed RPCs are those without)"],
+            ["retries (failed RPCs are counted as without retries)"],
         ),
         (
             {"service_config": {"loadBalancingConfig": [{"ring_hash_experimental": {}}]}},
@@ -145,6 +188,33 @@ def test_advice_on_the_default_scenario() -> None:
 def test_what_the_model_leaves_out_is_named(fields: dict[str, object], named: list[str]) -> None:
     assert unmodelled(Setting.model_validate({"name": "mine", **fields})) == named
     assert ("Not in the model" in warnings(said(**fields))) is bool(named)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("name", "named"),
+    [
+        ("ipv6-only", []),  # to a client it is the same
+        ("dual-stack", ["servers with two addresses (each has one, and is picked once in turn)"]),
+        ("search-list", ["the clients' search list (each look-up asks two questions)"]),
+        ("lost-family", ["faults of DNS (it answers at once, and both families)"]),
+    ],
+)
+def test_what_the_model_leaves_out_of_dns_is_named(name: str, named: list[str]) -> None:
+    assert unmodelled_load(load_scenario(name)) == named
+
+
+def test_what_the_model_leaves_out_of_a_load_is_named() -> None:
+    scenario = load_scenario("autoscale")
+    named = [
+        "the autoscaler (nobody adds or removes servers)",
+        "a load that changes (it stays at 10 RPC/s of each client)",
+        "the servers' capacity (no RPC waits for its turn)",
+    ]
+    assert unmodelled_load(scenario) == named
+    assert unmodelled_load(load_scenario("scale")) == []
+    setting = Setting.model_validate({"name": "mine"})
+    found = statements(setting, scenario, Parameters.of(setting, scenario))
+    assert any(all(one in each.text for one in named) for each in found if each.warns)
 
 
 def test_push_waits_for_neither_interval_nor_dns() -> None:
@@ -168,5 +238,5 @@ def test_push_with_a_server_that_does_not_wait_for_its_clients() -> None:
 
 def test_the_price_of_push_is_told() -> None:
     (price,) = (one.text for one in said(discovery="xds") if one.topic is Topic.PRICE)
-    assert "A control plane has to run" in price
+    assert "It needs a control plane" in price
     assert "of 6 servers in this scenario, to 2 clients at most" in price

@@ -8,6 +8,8 @@ import psutil
 import pytest
 from lbstudy.platform.local.platform import LocalPlatform
 
+from tests.platform.programs import PRELOAD
+
 StartPlatform = Callable[..., Awaitable[LocalPlatform]]
 
 
@@ -17,7 +19,7 @@ async def start_platform(tmp_path: Path) -> AsyncIterator[StartPlatform]:
     started: list[LocalPlatform] = []
 
     async def start(seed: int = 1, propagation: float = 0.1) -> LocalPlatform:
-        platform = LocalPlatform(tmp_path / f"run-{len(started)}", seed, propagation)
+        platform = LocalPlatform(tmp_path / f"run-{len(started)}", seed, propagation, preload=PRELOAD)
         started.append(platform)
         await platform.start()
         return platform

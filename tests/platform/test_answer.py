@@ -67,6 +67,16 @@ def test_other_types_of_a_known_name_are_empty(qtype: str) -> None:
     assert reply.authority[0].rdtype == dns.rdatatype.SOA
 
 
+@pytest.mark.parametrize(("families", "a", "aaaa"), [("ipv4", 3, 0), ("ipv6", 0, 3), ("both", 3, 3)])
+def test_a_zone_has_records_of_its_families_only(families: str, a: int, aaaa: int) -> None:
+    known = Zone.of("cluster.local", 5, {NAME: THREE}, families)
+    replies = [ask(dns.message.make_query(NAME, qtype), known) for qtype in ("A", "AAAA", "ANY")]
+
+    assert [reply.rcode() for reply in replies] == [dns.rcode.NOERROR] * 3
+    assert [len(addresses(reply)) for reply in replies] == [a, aaaa, a + aaaa]
+    assert sorted(addresses(replies[1])) == [f"::ffff:{one}" for one in THREE][:aaaa]
+
+
 @pytest.mark.parametrize("qtype", ["A", "AAAA"])
 @pytest.mark.parametrize("known", [zone([]), zone()])
 def test_unknown_names_and_names_without_addresses_do_not_exist(known: Zone, qtype: str) -> None:

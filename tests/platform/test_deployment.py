@@ -1,5 +1,9 @@
 import re
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from lbstudy.platform.interface import RolloutLimits
 from lbstudy.platform.local.deployment import Deployment, Pod, PodNames
 
 
@@ -63,3 +67,68 @@ def test_pods_that_die_together_wait_for_the_longest_back_off() -> None:
     together = pods("a", "b", "c")
 
     assert [deployment.died(pod, 0.5) for pod in together] == [0, 1, 2]
+
+
+def rollout(replicas: int, limits: RolloutLimits, order: "st.DataObject") -> tuple[Deployment, int, int]:
+    """A rolling update; returns it with the most pods that there were, and the fewest Ready ones."""
+    deployment = Deployment(replicas, pods(*(f"old-{i}" for i in range(replicas))), limits=limits)
+    deployment.revision = 1
+    most, fewest = 0, replicas
+    for _ in range(10 * replicas + 10):
+        for pod in deployment.surplus():
+            pod.removed = True
+        for _ in range(deployment.missing()):
+            name = f"new-{len(deployment.pods)}"
+            deployment.pods.append(Pod(name, "127.0.2.1", created=0.0, revision=1))
+        counted = [pod for pod in deployment.pods if pod.counts]
+        most = max(most, len(counted))
+        fewest = min(fewest, sum(pod.ready for pod in counted))
+        starting = [pod for pod in counted if not pod.ready]
+        if not starting:
+            break
+        order.draw(st.sampled_from(starting)).ready = True
+    return deployment, most, fewest
+
+
+@given(
+    st.integers(1, 12),
+    st.sampled_from([0, 1, 3, "25%", "100%"]),
+    st.sampled_from([0, 1, 2, "25%", "50%"]),
+    st.data(),
+)
+def test_a_rolling_update_ends_within_its_limits_whatever_becomes_ready_first(
+    replicas: int, surge: int | str, unavailable: int | str, order: "st.DataObject"
+) -> None:
+    limits = RolloutLimits(surge, unavailable)
+    if (surge, unavailable) == (0, 0):
+        return  # refused in a file
+
+    deployment, most, fewest = rollout(replicas, limits, order)
+
+    remaining = [pod for pod in deployment.pods if pod.counts]
+    assert [(pod.revision, pod.ready) for pod in remaining] == [(1, True)] * replicas
+    assert most <= replicas + limits.surge(replicas)
+    assert fewest >= replicas - limits.unavailable(replicas)
+
+
+@pytest.mark.parametrize(
+    ("limits", "replicas", "surge", "unavailable"),
+    [
+        (RolloutLimits(), 3, 1, 0),  # as Kubernetes' documentation has it: surge rounds up, unavailable down
+        (RolloutLimits(), 10, 3, 2),
+        (RolloutLimits(0, "25%"), 3, 0, 1),  # both would be 0
+        (RolloutLimits(2, 1), 3, 2, 1),
+    ],
+)
+def test_shares_are_rounded_as_kubernetes_rounds_them(
+    limits: RolloutLimits, replicas: int, surge: int, unavailable: int
+) -> None:
+    assert (limits.surge(replicas), limits.unavailable(replicas)) == (surge, unavailable)
+
+
+def test_an_old_pod_that_is_not_ready_is_replaced_before_one_that_serves() -> None:
+    deployment = Deployment(3, [*pods("a", "b", "c"), Pod("n", "127.0.2.1", 0.0, ready=True, revision=1)])
+    deployment.revision = 1
+    deployment.pods[0].ready = False
+
+    assert [pod.name for pod in deployment.surplus()] == ["a"]

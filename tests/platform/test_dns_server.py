@@ -44,7 +44,7 @@ class Served:
     async def ask(self, name: str = NAME, qtype: str = "A", *, tcp: bool = False) -> dns.message.Message:
         host, port = self.where
         send = dns.asyncquery.tcp if tcp else dns.asyncquery.udp
-        return await send(dns.message.make_query(name, qtype), host, timeout=20, port=port)
+        return await send(dns.message.make_query(name, qtype), host, timeout=120, port=port)
 
     def log(self) -> list[dict[str, object]]:
         return [json.loads(line) for line in (self.folder / "dns.jsonl").read_text().splitlines()]

@@ -11,11 +11,11 @@ NAME = "greeter.lbstudy.svc.cluster.local"
 OLD, NEW = ["127.0.1.2"], ["127.0.1.2", "127.0.1.3"]
 
 
-def ask(*troubles: DnsTrouble, now: float = 100.0, stream: bool = False) -> Reply:
+def ask(*troubles: DnsTrouble, now: float = 100.0, stream: bool = False, qtype: str = "A") -> Reply:
     history = History()
     for at, addresses in ((0.0, []), (50.0, OLD), (90.0, NEW)):
         history.add(at, Zone.of("cluster.local", 5, {NAME: addresses}))
-    packet = dns.message.make_query(NAME, "A").to_wire()
+    packet = dns.message.make_query(NAME, qtype).to_wire()
     found = answer(packet, history.at(now), stream=stream)
     assert found is not None
     return troubled(packet, found, troubles, history, now, stream=stream)
@@ -69,3 +69,15 @@ def test_silence_is_logged_as_such() -> None:
 def test_late_answers_are_the_same_ones() -> None:
     reply = ask(DnsTrouble("dns-late", 2.5), DnsTrouble("dns-stale", 11))
     assert (reply.delay, said(reply)) == (2.5, ("NOERROR", OLD, False))
+
+
+@pytest.mark.parametrize(("family", "troubled_type", "other"), [("ipv4", "A", "AAAA"), ("ipv6", "AAAA", "A")])
+@pytest.mark.parametrize("kind", ["dns-silent", "dns-servfail", "dns-late"])
+def test_a_fault_of_one_family_leaves_the_other_alone(
+    kind: str, family: str, troubled_type: str, other: str
+) -> None:
+    trouble = DnsTrouble(kind, 1.5, family)
+    assert ask(trouble, qtype=other).answer.rcode == ask(qtype=other).answer.rcode
+    assert (ask(trouble, qtype=other).sent, ask(trouble, qtype=other).delay) == (True, 0.0)
+    hit, well = ask(trouble, qtype=troubled_type), ask(qtype=troubled_type)
+    assert (hit.sent, hit.delay, hit.answer.rcode) != (well.sent, well.delay, well.answer.rcode)

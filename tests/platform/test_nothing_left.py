@@ -14,14 +14,19 @@ STUDY = """
 import asyncio, json, os, sys, time
 from pathlib import Path
 from lbstudy.platform.interface import ChangeKind, ClientSpec, ServerSpec
+from lbstudy.config import load_subject
 from lbstudy.platform.local.platform import LocalPlatform
+from lbstudy.run.specs import client_program, server_program
+
+CLIENT, SERVER = client_program(load_subject()), server_program(load_subject())
 
 async def main(folder, mode):
-    platform = LocalPlatform(Path(folder), 1, propagation=0.0)
+    platform = LocalPlatform(Path(folder), 1, propagation=0.0, preload=[SERVER.preload])
     await platform.start()
     try:
-        await platform.create_servers(ServerSpec("greeter", 3, 0.01, 0.0, 1.0))
-        await platform.start_client(ClientSpec("client", "greeter", 2, 10.0, 1.0, time.time() + 1, 3600.0))
+        await platform.create_servers(ServerSpec("greeter", 3, 0.01, 0.0, 1.0, program=SERVER))
+        client = ClientSpec("client", "greeter", 2, 10.0, 1.0, time.time() + 1, 3600.0, program=CLIENT)
+        await platform.start_client(client)
         ready = started = 0
         async for change in platform.changes():
             ready += change.kind == ChangeKind.READY
@@ -71,7 +76,7 @@ async def test_no_process_is_left_behind(tmp_path: Path, mode: str, number: sign
         if number is not None:
             study.send_signal(number)
         await study.communicate(b"\n")
-        _, left = await asyncio.to_thread(psutil.wait_procs, left, timeout=30)
+        _, left = await asyncio.to_thread(psutil.wait_procs, left, timeout=120)
         assert left == []
     finally:
         if study.returncode is None:
@@ -96,7 +101,7 @@ async def test_the_node_is_killed_and_its_pods_with_it(tmp_path: Path) -> None:
             node, _dns, *pids = json.loads(await study.stdout.readline())
         pods = [psutil.Process(pid) for pid in pids]
         psutil.Process(node).kill()
-        _, pods = await asyncio.to_thread(psutil.wait_procs, pods, timeout=30)
+        _, pods = await asyncio.to_thread(psutil.wait_procs, pods, timeout=120)
         assert pods == []
     finally:
         study.kill()

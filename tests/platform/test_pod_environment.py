@@ -11,6 +11,8 @@ from greeter.v1 import greeter_pb2, greeter_pb2_grpc
 from lbstudy.platform.interface import ChangeKind, ServerSpec
 from lbstudy.platform.local.platform import LocalPlatform
 
+from tests.platform.programs import SERVER
+
 StartPlatform = Callable[..., Awaitable[LocalPlatform]]  # conftest.start_platform
 TRACEPARENT = ("traceparent", "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01")
 CONSOLE = {
@@ -28,7 +30,7 @@ CONSOLE = {
 
 async def serve_one(platform: LocalPlatform, env: dict[str, str]) -> tuple[str, str, str]:
     """Run a pod, call it once with a trace context, end it; returns its name and what it wrote."""
-    await platform.create_servers(ServerSpec("greeter", 1, 0.0, 0.0, 1.0, env=env))
+    await platform.create_servers(ServerSpec("greeter", 1, 0.0, 0.0, 1.0, env=env, program=SERVER))
     async with asyncio.timeout(60):
         async for change in platform.changes():
             if change.kind == ChangeKind.READY:

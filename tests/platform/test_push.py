@@ -8,9 +8,10 @@ from lbstudy.platform.interface import ChangeKind, PushSpec, ServerSpec
 from lbstudy.platform.local.platform import LocalPlatform
 
 from benchmarks.push.local import LocalLab
+from tests.platform.programs import SERVER
 
 StartPlatform = Callable[..., Awaitable[LocalPlatform]]  # conftest.start_platform
-GUARD = 30.0  # s: no test waits this long unless something hangs
+GUARD = 120.0  # s: no test waits this long unless something hangs
 
 
 async def test_clients_get_each_server_and_lose_nothing_when_the_control_plane_is_killed() -> None:
@@ -32,7 +33,7 @@ async def test_clients_get_each_server_and_lose_nothing_when_the_control_plane_i
 async def test_the_control_plane_is_told_at_once_and_dns_never(start_platform: StartPlatform) -> None:
     platform = await start_platform(propagation=60.0)  # DNS would have it only after the test's end
     push = PushSpec('{"balancing": "round_robin"}')
-    await platform.create_servers(ServerSpec("greeter-push", 1, 0.0, 0.0, 1.0, push=push))
+    await platform.create_servers(ServerSpec("greeter-push", 1, 0.0, 0.0, 1.0, push=push, program=SERVER))
     async with asyncio.timeout(GUARD):
         published = await anext(c async for c in platform.changes() if c.kind is ChangeKind.PUBLISHED)
 

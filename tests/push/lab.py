@@ -13,7 +13,7 @@ from endpoint_push.v1 import push_pb2, push_pb2_grpc
 from benchmarks.push.load import PROGRAM, Load
 
 LOOPBACK = "127.0.0.1:0"
-GUARD = 30.0  # s: no test waits this long unless something hangs
+GUARD = 120.0  # s: no test waits this long unless something hangs
 Start = Callable[..., Awaitable[Any]]  # tests.services.conftest.start
 
 
@@ -24,6 +24,7 @@ class Lab:
         self._start = start
         self.program: Any = None
         self.address = self.reports = LOOPBACK
+        self.health = ""  # where probes ask in plain text
         self.uri = ""  # by which clients find control planes, where it is not this one alone
         self._channel: grpc.aio.Channel | None = None
         self._call: Any = None
@@ -36,6 +37,7 @@ class Lab:
         )
         serving = await self.program.event("serving")
         self.address, self.reports = serving["address"], serving["reports"]
+        self.health = serving.get("health", "")
 
     async def kill(self) -> None:
         """SIGKILL."""

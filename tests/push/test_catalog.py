@@ -4,14 +4,14 @@ from endpoint_push.catalog import Catalog
 from endpoint_push.endpoints import Endpoint
 from endpoint_push.policy import Policy
 from endpoint_push.records import EndpointsChanged, EndpointsWithheld
-from endpoint_push.wire import Kind
+from endpoint_push.wire import ResourceType
 from endpoint_push.xds.v3.resources_pb2 import ClusterLoadAssignment
 
 A, B = Endpoint("10.0.0.1", 50051), Endpoint("10.0.0.2", 50051)
 
 
 def assignment(catalog: Catalog, service: str) -> ClusterLoadAssignment:
-    resource = catalog.resource(Kind.ENDPOINTS, service)
+    resource = catalog.resource(ResourceType.ENDPOINTS, service)
     assert resource is not None
     assert resource.body.type_url == "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment"
     return ClusterLoadAssignment.FromString(resource.body.value)
@@ -34,7 +34,7 @@ def test_a_service_without_endpoints_is_none_until_it_has_one() -> None:
     catalog = Catalog(Policy())
 
     assert catalog.set_endpoints("greeter", [], 1) is None
-    assert all(catalog.resource(kind, "greeter") is None for kind in Kind)
+    assert all(catalog.resource(kind, "greeter") is None for kind in ResourceType)
 
 
 def test_the_last_endpoint_stays_listed_when_it_goes() -> None:

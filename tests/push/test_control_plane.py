@@ -13,10 +13,10 @@ from endpoint_push.endpoints import Endpoint
 from endpoint_push.policy import Policy
 from endpoint_push.records import Acked, ClientConnected, ClientDisconnected, Nacked, Record, VersionSent
 from endpoint_push.v1 import push_pb2
-from endpoint_push.wire import Kind
+from endpoint_push.wire import ResourceType
 from endpoint_push.xds.v3.discovery_pb2 import DiscoveryRequest, DiscoveryResponse, Node, Status
 
-GUARD = 30.0  # s
+GUARD = 120.0  # s
 A, B = Endpoint("10.0.0.1", 50051), Endpoint("10.0.0.2", 50051)
 
 
@@ -63,7 +63,7 @@ async def served() -> AsyncIterator[Served]:
 def ask(nonce: str = "", error: str = "") -> DiscoveryRequest:
     return DiscoveryRequest(
         node=Node(id="client-a"),
-        type_url=Kind.ENDPOINTS,
+        type_url=ResourceType.ENDPOINTS,
         resource_names=["greeter"],
         response_nonce=nonce,
         error_detail=Status(message=error) if error else None,

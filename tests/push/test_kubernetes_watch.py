@@ -15,7 +15,7 @@ from endpoint_push.sources.kubernetes import EndpointSliceWatch
 from lightkube import AsyncClient
 from lightkube.config.kubeconfig import KubeConfig
 
-GUARD = 30.0  # s
+GUARD = 120.0  # s
 CONFIG = {
     "current-context": "test",
     "clusters": [{"name": "test", "cluster": {"server": "http://127.0.0.1:9"}}],

@@ -48,7 +48,7 @@ async def test_an_address_in_use_gets_one_clear_line(start: Start, option: str) 
 
         assert await program.end() == 1
     assert errors.splitlines()[-1] == (
-        f"endpoint_push: cannot listen on {address}: in use, or not of this machine"
+        f"endpoint_push: cannot listen on {address}: it is in use, or not an address of this machine"
     )
 
 
@@ -57,7 +57,7 @@ async def test_without_a_cluster_there_is_one_clear_line(start: Start) -> None:
     errors = await program.errors()
 
     assert await program.end() == 1
-    assert errors.startswith("endpoint_push: no cluster to be watched")
+    assert errors.startswith("endpoint_push: there is no cluster to watch")
     assert errors.count("\n") == 1
 
 
@@ -123,7 +123,7 @@ async def test_the_preStop_program_asks_and_says_what_is_wrong(lab: Lab, start: 
     assert await waiting.errors() == ""
     assert await waiting.end() == 0
     nowhere = await start(*module)
-    assert await nowhere.errors() == "endpoint_push.await_removed: error: no --address, and no POD_IP\n"
+    assert await nowhere.errors() == "endpoint_push.await_removed: error: give --address, or set POD_IP\n"
 
 
 @pytest.mark.parametrize(

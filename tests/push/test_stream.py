@@ -8,7 +8,7 @@ from endpoint_push.endpoints import Endpoint
 from endpoint_push.policy import Policy
 from endpoint_push.records import Acked, ClientConnected, ClientDisconnected, Nacked, Unanswered, VersionSent
 from endpoint_push.stream import Stream
-from endpoint_push.wire import Kind
+from endpoint_push.wire import ResourceType
 from endpoint_push.xds.v3.discovery_pb2 import DiscoveryRequest, DiscoveryResponse, Node, Status
 from endpoint_push.xds.v3.resources_pb2 import ClusterLoadAssignment
 from hypothesis import settings
@@ -18,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 A, B, C = (Endpoint(f"10.0.0.{n}", 50051) for n in (1, 2, 3))
 
 
-def request(kind: Kind, *names: str, nonce: str = "", error: str = "") -> DiscoveryRequest:
+def request(kind: ResourceType, *names: str, nonce: str = "", error: str = "") -> DiscoveryRequest:
     return DiscoveryRequest(
         node=Node(id="client-a"),
         type_url=kind,
@@ -31,9 +31,9 @@ def request(kind: Kind, *names: str, nonce: str = "", error: str = "") -> Discov
 def follower(catalog: Catalog) -> tuple[Stream, VersionSent]:
     """A stream whose client has taken the endpoints of "greeter" as they are; and what it took."""
     stream = Stream(1, catalog)
-    stream.received(request(Kind.ENDPOINTS, "greeter"), 1)
+    stream.received(request(ResourceType.ENDPOINTS, "greeter"), 1)
     ((response, sent),) = stream.due(2)
-    stream.received(request(Kind.ENDPOINTS, "greeter", nonce=response.nonce), 3)
+    stream.received(request(ResourceType.ENDPOINTS, "greeter", nonce=response.nonce), 3)
     return stream, sent
 
 
@@ -58,18 +58,22 @@ def listed(response: DiscoveryResponse) -> dict[str, set[str]]:
 def test_a_client_is_sent_what_it_asks_for_once() -> None:
     stream = Stream(1, catalog_of(A))
 
-    assert stream.received(request(Kind.LISTENER, "greeter"), 5) == [ClientConnected(5, 1, "client-a")]
+    assert stream.received(request(ResourceType.LISTENER, "greeter"), 5) == [
+        ClientConnected(5, 1, "client-a")
+    ]
     ((response, sent),) = stream.due(6)
-    assert (response.type_url, response.version_info) == (Kind.LISTENER, "1")
+    assert (response.type_url, response.version_info) == (ResourceType.LISTENER, "1")
     assert stream.due(7) == []
-    assert stream.received(request(Kind.LISTENER, "greeter", nonce=response.nonce), 8) == [Acked(8, sent)]
+    assert stream.received(request(ResourceType.LISTENER, "greeter", nonce=response.nonce), 8) == [
+        Acked(8, sent)
+    ]
     assert stream.due(9) == []
 
 
 def test_a_name_that_is_none_is_not_answered_until_it_is_one() -> None:
     catalog = Catalog(Policy())
     stream = Stream(1, catalog)
-    stream.received(request(Kind.LISTENER, "greeter"), 1)
+    stream.received(request(ResourceType.LISTENER, "greeter"), 1)
 
     assert stream.due(2) == []
     catalog.set_endpoints("greeter", [A], 3)
@@ -94,7 +98,7 @@ def test_a_refusal_is_told_and_not_answered_with_the_same_again() -> None:
     catalog.set_endpoints("greeter", [A, B], 4)
     ((response, sent),) = stream.due(5)
 
-    refusal = request(Kind.ENDPOINTS, "greeter", nonce=response.nonce, error="bad")
+    refusal = request(ResourceType.ENDPOINTS, "greeter", nonce=response.nonce, error="bad")
     assert stream.received(refusal, 6) == [Nacked(6, sent, "bad")]
     assert stream.due(7) == []
     catalog.set_endpoints("greeter", [A, C], 8)
@@ -106,7 +110,7 @@ def test_a_client_that_refused_the_removal_may_use_the_address() -> None:
     stream, _ = follower(catalog)
     catalog.set_endpoints("greeter", [B], 4)
     ((response, _),) = stream.due(5)
-    stream.received(request(Kind.ENDPOINTS, "greeter", nonce=response.nonce, error="bad"), 6)
+    stream.received(request(ResourceType.ENDPOINTS, "greeter", nonce=response.nonce, error="bad"), 6)
 
     assert stream.may_use("greeter", lambda endpoint: endpoint == A)
 
@@ -119,7 +123,7 @@ def test_an_address_may_be_used_until_the_list_without_it_is_taken() -> None:
     assert stream.may_use("greeter", lambda endpoint: endpoint == A)
     ((response, _),) = stream.due(5)
     assert stream.may_use("greeter", lambda endpoint: endpoint == A)
-    stream.received(request(Kind.ENDPOINTS, "greeter", nonce=response.nonce), 6)
+    stream.received(request(ResourceType.ENDPOINTS, "greeter", nonce=response.nonce), 6)
 
     assert not stream.may_use("greeter", lambda endpoint: endpoint == A)
     assert stream.may_use("greeter", lambda endpoint: endpoint == B)
@@ -135,13 +139,13 @@ def test_a_list_on_its_way_may_be_used_too() -> None:
     ((response, _),) = stream.due(7)
 
     assert stream.may_use("greeter", lambda endpoint: endpoint == B)
-    stream.received(request(Kind.ENDPOINTS, "greeter", nonce=response.nonce), 8)
+    stream.received(request(ResourceType.ENDPOINTS, "greeter", nonce=response.nonce), 8)
     assert not stream.may_use("greeter", lambda endpoint: endpoint == B)
 
 
 def test_a_client_that_came_back_may_have_an_old_list() -> None:
     stream = Stream(2, catalog_of(B))
-    stream.received(request(Kind.ENDPOINTS, "greeter"), 1)
+    stream.received(request(ResourceType.ENDPOINTS, "greeter"), 1)
 
     assert stream.may_use("greeter", lambda endpoint: endpoint == A)
 
@@ -154,10 +158,12 @@ def test_an_answer_to_an_earlier_version_takes_that_one_only() -> None:
     catalog.set_endpoints("greeter", [B], 6)
     ((second, second_sent),) = stream.due(7)
 
-    assert stream.received(request(Kind.ENDPOINTS, "greeter", nonce=first.nonce), 8) == [Acked(8, first_sent)]
+    assert stream.received(request(ResourceType.ENDPOINTS, "greeter", nonce=first.nonce), 8) == [
+        Acked(8, first_sent)
+    ]
     assert stream.may_use("greeter", lambda endpoint: endpoint == A)
-    assert stream.received(request(Kind.ENDPOINTS, "greeter", nonce=first.nonce), 9) == []
-    done = stream.received(request(Kind.ENDPOINTS, "greeter", nonce=second.nonce), 10)
+    assert stream.received(request(ResourceType.ENDPOINTS, "greeter", nonce=first.nonce), 9) == []
+    done = stream.received(request(ResourceType.ENDPOINTS, "greeter", nonce=second.nonce), 10)
     assert done == [Acked(10, second_sent)]
 
 
@@ -168,7 +174,7 @@ def test_what_is_asked_for_with_an_earlier_nonce_is_not_heard() -> None:
     ((response, _),) = stream.due(5)
     catalog.set_endpoints("greeter", [B], 6)
     stream.due(7)
-    stream.received(request(Kind.ENDPOINTS, nonce=response.nonce), 8)
+    stream.received(request(ResourceType.ENDPOINTS, nonce=response.nonce), 8)
 
     assert stream.may_use("greeter", lambda endpoint: endpoint == B)
 
@@ -179,17 +185,17 @@ def test_a_name_that_is_asked_for_again_is_sent_again() -> None:
     stream = Stream(1, catalog)
     nonce = ""
     for names, expected in ((("greeter",), 1), (("greeter", "other"), 1), (("other",), 0), (("greeter",), 1)):
-        stream.received(request(Kind.ENDPOINTS, *names, nonce=nonce), 1)
+        stream.received(request(ResourceType.ENDPOINTS, *names, nonce=nonce), 1)
         found = stream.due(2)
         assert len(found) == expected, names
         for response, _ in found:
             nonce = response.nonce
-            stream.received(request(Kind.ENDPOINTS, *names, nonce=nonce), 3)
+            stream.received(request(ResourceType.ENDPOINTS, *names, nonce=nonce), 3)
 
 
 def test_the_end_leaves_what_was_not_answered() -> None:
     stream = Stream(1, catalog_of(A))
-    stream.received(request(Kind.CLUSTER, "greeter"), 1)
+    stream.received(request(ResourceType.CLUSTER, "greeter"), 1)
     ((_, sent),) = stream.due(2)
 
     assert stream.ended(3) == [Unanswered(3, sent), ClientDisconnected(3, 1, "client-a")]
@@ -265,7 +271,7 @@ class AnyHistory(RuleBasedStateMachine):
         assert not any(self.stream.may_use(name, lambda one: one == B) for name in self.client)
 
     def _request(self, error: str = "") -> None:
-        sent = request(Kind.ENDPOINTS, *sorted(self.names), nonce=self.nonce, error=error)
+        sent = request(ResourceType.ENDPOINTS, *sorted(self.names), nonce=self.nonce, error=error)
         self.stream.received(sent, next(self.instants))
         self.client = {name: hosts for name, hosts in self.client.items() if name in self.names}
         self._pushed()

@@ -1,10 +1,25 @@
 """Sample Results for the report's tests: made up, but consistent in themselves and true to what gRPC does."""
 
-from lbstudy.result.model import Expectation, Provenance, Result, SettingResult, Verdict
+from functools import cache
 
+from lbstudy.result.build import setting_result
+from lbstudy.result.model import (
+    Delay,
+    Entry,
+    Expectation,
+    Ledger,
+    Meanwhile,
+    NotObserved,
+    Relief,
+    Result,
+    ScaleDecision,
+    Scaling,
+    SettingResult,
+)
+from lbstudy.result.source import SettingInfo
+
+from tests.making import results as making
 from tests.report.sample_lane import END, Lane, Shape
-from tests.report.sample_servers import adaptability, ledger, utilisation
-from tests.report.sample_traffic import distribution, errors, latency, timeline
 
 STOCK = Shape("stock", "round_robin over dns:/// and nothing else")
 MAX_AGE = Shape(
@@ -18,10 +33,9 @@ MAX_AGE = Shape(
 def result(*shapes: Shape, headline: str = "") -> Result:
     """A Result with the given settings; by default the default run's."""
     chosen = shapes or (STOCK, MAX_AGE)
-    settings = [_setting(Lane(shape, seed)) for seed, shape in enumerate(chosen)]
-    closes = all(s.ledger.closes for s in settings)
-    return Result(
-        provenance=Provenance(
+    settings = [_setting(shape, seed) for seed, shape in enumerate(chosen)]
+    return making.result(
+        making.provenance(
             run_id="20261123-151005-3f9a",
             scenario="scale",
             scenario_description="3 servers, scaled up to 6 after 20 s and down to 2 after 50 s",
@@ -32,21 +46,18 @@ def result(*shapes: Shape, headline: str = "") -> Result:
             started="2026-11-23T15:10:05Z",
             duration=END,
             seed=0,
-            platform="local",
             machine={"system": "Linux 6.12", "cores": "2", "memory": "8 GiB"},
             versions={"lbstudy": "0.1.0", "grpcio": "1.85.0", "python": "3.11.9"},
         ),
-        verdict=Verdict(
-            headline=headline
-            or "With stock settings, the 3 servers that were added never got a request; "
-            f"with max-age, clients found them after {settings[-1].adaptability.discovery.median} (median).",
-            points=[
-                "stock: 3 of 6 Ready servers did all the work until the scale-down.",
-                f"{chosen[-1].name}: {settings[-1].adaptability.discovery.largest} at the latest.",
-                "5 of 9,605 RPCs failed, all of them within 0.2 s of the scale-down.",
-            ],
-        ),
-        settings=settings,
+        settings,
+        headline=headline
+        or "With stock settings, the 3 servers that were added never got a request; "
+        f"with max-age, clients found them after {settings[-1].adaptability.discovery.median} (median).",
+        points=[
+            "stock: 3 of 6 Ready servers did all the work until the scale-down.",
+            f"{chosen[-1].name}: {settings[-1].adaptability.discovery.largest} at the latest.",
+            "5 of 9,605 RPCs failed, all of them within 0.2 s of the scale-down.",
+        ],
         expectations=[
             Expectation(
                 setting=chosen[-1].name,
@@ -56,30 +67,66 @@ def result(*shapes: Shape, headline: str = "") -> Result:
                 met=chosen[-1].discovers,
             )
         ],
-        ledger_closes=closes,
     )
 
 
-def _setting(lane: Lane) -> SettingResult:
+@cache
+def _setting(shape: Shape, seed: int) -> SettingResult:
+    lane = Lane(shape, seed)
     options: dict[str, dict[str, int | float | str | bool]] = {"policy": {"name": "round_robin"}}
     if lane.shape.discovers:
         options["server"] = {"grpc.max_connection_age_ms": 8000, "grpc.max_connection_age_grace_ms": 5000}
         options["channel"] = {"grpc.dns_min_time_between_resolutions_ms": 1000}
-    return SettingResult(
-        name=lane.shape.name,
-        description=lane.shape.description,
-        options=options,
-        servers=lane.servers,
-        clients=lane.clients,
-        phases=lane.phases(),
-        timeline=timeline(lane),
-        distribution=distribution(lane),
-        latency=latency(lane),
-        errors=errors(lane),
-        adaptability=adaptability(lane),
-        utilisation=utilisation(lane),
-        ledger=ledger(lane),
-    )
+    info = SettingInfo(lane.shape.name, lane.shape.description, options)
+    measured = setting_result(lane.observed(), info)
+    return measured.model_copy(update={"ledger": _ledger(lane)})
+
+
+def _ledger(lane: Lane) -> Ledger:
+    answered, failed = lane.answered(), lane.failed()
+    sent = answered + failed
+    lost = 0 if lane.shape.ledger_closes else 7
+    entries = [
+        Entry(
+            name="schedule",
+            left="RPCs scheduled",
+            left_count=sent,
+            right="RPCs sent + not sent",
+            right_count=sent,
+            referee="the client programs",
+            closes=True,
+        ),
+        Entry(
+            name="answers",
+            left="RPCs sent",
+            left_count=sent,
+            right="RPCs ended, by code",
+            right_count=sent,
+            referee="the client programs",
+            closes=True,
+        ),
+        Entry(
+            name="spans",
+            left="client RPC spans stored",
+            left_count=sent - lost,
+            right="RPCs sent",
+            right_count=sent,
+            referee="the client programs",
+            closes=not lost,
+            note="spans were lost on their way to the store" if lost else "",
+        ),
+        Entry(
+            name="servers",
+            left="RPCs answered by the servers",
+            left_count=answered,
+            right="RPCs the clients got answered",
+            right_count=answered,
+            referee="the server programs",
+            closes=True,
+            note="" if failed == 0 else f"{failed} RPCs failed before an answer",
+        ),
+    ]
+    return Ledger(entries=entries, closes=not lost)
 
 
 def no_rpcs() -> Result:
@@ -118,7 +165,61 @@ def many_servers() -> Result:
     )
 
 
+def scaled() -> Scaling:
+    """The mean is relieved, the hottest server and the callers are not; a decision without a metric."""
+    seconds = int(END)
+    hot = [None, *([0.5] * 19), *([1.0] * (seconds - 20))]
+    mean = [None, *([0.5] * 19), *([1.0] * 5), *([0.55] * (seconds - 25))]
+    decided = [(10.0, 3, 3, 0.5), (20.0, 3, 6, 1.0), (30.0, 6, 6, None), (40.0, 6, 6, 0.55)]
+    return Scaling(
+        by="the sample",
+        latency=Relief(target=0.5, breach=21.0, relief=Delay(censored_after=34.0), missed=58.0),
+        hottest=Relief(target=0.6, breach=20.0, relief=Delay(censored_after=35.0), missed=60.0),
+        mean=Relief(target=0.6, breach=20.0, relief=Delay(seconds=5.0), missed=5.0),
+        meanwhile=Meanwhile(start=21.0, end=55.0, requests=2040, failed=700, late=300),
+        failed=750,
+        late=320,
+        pod_seconds=330.0,
+        wasted=88.5,
+        most=6,
+        at=[float(second + 1) for second in range(seconds)],
+        mean_utilisation=mean,
+        hottest_utilisation=hot,
+        decisions=[
+            ScaleDecision(
+                at=at,
+                current=before,
+                wished=desired,
+                desired=desired,
+                utilisation=used,
+                unready=0,
+                missing=0,
+            )
+            for at, before, desired, used in decided
+        ],
+    )
+
+
+def autoscaled() -> Result:
+    """One setting with an autoscaler that measured, one whose servers told nothing."""
+    made = result()
+    why = NotObserved(why="the servers tell nobody how busy they are", needs="others")
+    nothing = Relief(target=0.6, breach=None, relief=None, missed=None)
+    blind = scaled().model_copy(
+        update={
+            "latency": nothing.model_copy(update={"target": 0.5}), "hottest": nothing, "mean": nothing,
+            "meanwhile": None, "failed": None, "late": None, "wasted": None, "decisions": [],
+            "mean_utilisation": [None] * int(END), "hottest_utilisation": [None] * int(END),
+            "not_observed": why,
+        }
+    )  # fmt: skip
+    first, second = made.settings
+    settings = [first.model_copy(update={"scaling": scaled()}), second.model_copy(update={"scaling": blind})]
+    return made.model_copy(update={"settings": settings})
+
+
 VARIANTS = {
+    "autoscaled": autoscaled,
     "default": result,
     "single": lambda: result(STOCK, headline="The 3 servers that were added never got a request."),
     "no_rpcs": no_rpcs,

@@ -7,7 +7,7 @@ import pytest
 from lbstudy.report.charts import annotations, marks, svg, waterfall
 from lbstudy.report.charts.coverage import coverage
 from lbstudy.report.charts.plot import Plot
-from lbstudy.report.charts.scale import Linear, Log, around, from_zero, round_step
+from lbstudy.report.charts.scale import Linear, Logarithmic, around, from_zero, round_step
 from lbstudy.report.charts.stack import fair_levels, runs, stacked_steps
 from lbstudy.report.html import render_html
 from lbstudy.report.palette import Palette, ranges
@@ -16,7 +16,7 @@ from lbstudy.result.model import (
     ClientView,
     Delay,
     DelaySummary,
-    Fault,
+    FaultEffects,
     Group,
     Stage,
     StageName,
@@ -38,10 +38,10 @@ def test_linear_scale() -> None:
 
 
 def test_log_scale() -> None:
-    scale = Log(1, 100)
+    scale = Logarithmic(1, 100)
     assert [scale(v) for v in (0, 1, 10, 100, 1000)] == [0, 0, 0.5, 1, 1]
     assert scale.ticks(3) == [1, 10, 100]
-    assert Log(15, 70).ticks(2) == [20, 50]
+    assert Logarithmic(15, 70).ticks(2) == [20, 50]
 
 
 @pytest.mark.parametrize(("rough", "step"), [(0, 0), (1, 1), (1.1, 2), (0.03, 0.05), (7, 10), (250, 500)])
@@ -55,7 +55,7 @@ def test_scales_hold_all_values() -> None:
     found = around([None, 20, 400], 1, 10)
     assert found.low < 20
     assert found.high > 400
-    assert around([0, None], 1, 10) == Log(1, 10)
+    assert around([0, None], 1, 10) == Logarithmic(1, 10)
 
 
 def test_elements_escape_what_is_not_markup() -> None:
@@ -234,9 +234,9 @@ def test_coverage_is_drawn_as_steps_with_gaps() -> None:
     assert path == "M0,24h0L250,24L250,59L500,59M750,94h0L1000,94"
 
 
-def fault(label: str, start: float, end: float) -> Fault:
+def fault(label: str, start: float, end: float) -> FaultEffects:
     none = Group(servers=0, requests=0, failed=0, p50=None, p99=None)
-    return Fault(
+    return FaultEffects(
         label=label, start=start, end=end, servers=[], troubled=none, untouched=none, unanswered=none
     )
 

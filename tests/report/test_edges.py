@@ -6,63 +6,24 @@ import pytest
 from lbstudy.report.html import render_html
 from lbstudy.report.terminal import print_summary
 from lbstudy.result.model import (
-    Adaptability,
-    DelaySummary,
-    Distribution,
-    Errors,
     Histogram,
-    Ledger,
     Result,
     SettingResult,
-    Timeline,
-    Utilisation,
 )
 from rich.console import Console
 
+from tests.making import results as making
 from tests.report import markup, sample
 
 
 def bare() -> SettingResult:
     """A setting in which nothing was observed at all."""
-    none = DelaySummary(count=0, censored=0, median=None, p95=None, largest=None)
     full = sample.no_rpcs().settings[0]
-    return full.model_copy(
-        update={
-            "servers": [],
-            "clients": [],
-            "phases": [],
-            "timeline": Timeline(
-                bucket=1,
-                start=0,
-                requests={},
-                unanswered=[],
-                errors=[],
-                fair_share=[],
-                addresses=[],
-                ready=[],
-                latency_p50=[],
-                latency_p99=[],
-                coverage=[],
-                events=[],
-            ),
-            "distribution": Distribution(total={}, phases=[]),
-            "latency": full.latency.model_copy(update={"histogram": Histogram(bounds=[], counts=[])}),
-            "errors": Errors(
-                client_by_code={}, server_by_code={}, ratio=None, phases=[], by_server={}, failures=[]
-            ),
-            "adaptability": Adaptability(
-                changes=[],
-                added=[],
-                removed=[],
-                detect=none,
-                discovery=none,
-                undiscovered=[],
-                updates_by_outcome={},
-                updates_by_cause={},
-            ),
-            "utilisation": Utilisation(servers=[]),
-            "ledger": Ledger(entries=[], closes=True),
-        }
+    return making.setting(
+        full.name,
+        description=full.description,
+        options=full.options,
+        latency=full.latency.model_copy(update={"histogram": Histogram(bounds=[], counts=[])}),
     )
 
 

@@ -10,9 +10,10 @@ from itertools import pairwise
 from typing import TypeAlias
 
 import pytest
-from lbstudy.report import figures, waits
+from lbstudy.report import waits
 from lbstudy.report.charts import svg, timeline
 from lbstudy.report.html import render_html
+from lbstudy.result import figures
 from lbstudy.result.model import Result, StageName
 
 from tests.report import markup, sample
@@ -215,7 +216,7 @@ def test_timeline_draws_what_happened(page: Page, variant: str) -> None:
             line for use in chart.find("use") for line in use.find("title")[0].own_text().split(" s: ")[1:]
         ]
         assert len(told) == sum(e.kind not in {"scale", "exited"} for e in events)
-        assert len(chart.find("rect", class_="error-bar")) == sum(v > 0 for v in setting.timeline.errors)
+        assert len(chart.find("rect", class_="error-bar")) == sum(bool(v) for v in setting.timeline.errors)
         assert len(chart.find("path", class_="addresses")) == 1
         assert len(chart.find("path", class_="ready")) == 1
         busy = {s for s, values in setting.timeline.requests.items() if any(values)}
@@ -242,9 +243,10 @@ def test_ledger_that_does_not_close_is_said_first(page: Page, variant: str) -> N
 
 
 def test_verdict_is_followed_by_timeline_and_dashboards_in_order(page: Page, variant: str) -> None:
-    _, _, root = page(variant)
+    result, _, root = page(variant)
     assert [n.text() for n in root.find("h2")] == [
         "Timeline",
+        *(["Scaling"] if any(setting.scaling for setting in result.settings) else []),
         "1 Request Distribution",
         "2 Performance",
         "3 Error Rates",

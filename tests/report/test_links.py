@@ -169,13 +169,13 @@ def test_every_section_with_charts_leads_to_queries_about_its_setting(
     for setting in result.settings:
         of_setting = [query for query in queries if f'lbstudy_setting=~"{literal(setting.name)}"' in query]
         for measure in (
-            "server:rpc_answered:rate5s",
-            "setting:fair_share",
-            "setting:coverage",
+            "server:rpc_answered:rate",
+            "lane:fair_share",
+            "lane:coverage",
             "histogram_quantile(0.99",
-            "setting:rpc_errors:ratio5s",
+            "lane:rpc_errors:ratio",
             "server:time_to_discovery:seconds",
-            "server:cpu_cores:rate5s",
+            "server:cpu_cores:rate",
             "server:memory_usage:bytes",
             "server:inactivity_age:seconds",
         ):

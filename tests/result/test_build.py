@@ -1,50 +1,12 @@
-from collections.abc import Sequence
-
 import pytest
 from lbstudy.observation.records import Lane
-from lbstudy.observation.source import Expected, SettingInfo
 from lbstudy.result.build import build
-from lbstudy.result.model import Provenance, Result
+from lbstudy.result.model import Result
+from lbstudy.result.source import Expected
 
+from tests.making.results import PROVENANCE
+from tests.making.source import Observations
 from tests.measures.lanes import lane, pod, rpcs, tally
-
-PROVENANCE = Provenance(
-    run_id="r1",
-    scenario="scale",
-    scenario_description="",
-    scenario_toml="",
-    settings_toml={},
-    command="lbstudy run",
-    started="2026-09-21T14:13:20Z",
-    duration=80.0,
-    seed=0,
-    platform="local",
-    machine={},
-    versions={},
-)
-
-
-class Observations:
-    """A source that has what a test gives it."""
-
-    time_zero_unix_nano = 0
-
-    def __init__(self, *lanes: Lane, expected: Sequence[Expected] = ()) -> None:
-        self._lanes = list(lanes)
-        self._expected = list(expected)
-
-    def lanes(self) -> list[Lane]:
-        return self._lanes
-
-    def settings(self) -> list[SettingInfo]:
-        return [SettingInfo(found.setting, "as it is", {"channel": {"a": 1}}) for found in self._lanes]
-
-    def expectations(self) -> list[Expected]:
-        return self._expected
-
-    def provenance(self) -> Provenance:
-        return PROVENANCE
-
 
 GOOD = lane(end=80, pods=[pod("a")], rpcs=rpcs([1, 2], "a"), client_tallies=[tally({"OK": 2}, {"a": 2})])
 OPEN = lane(

@@ -1,8 +1,8 @@
 import pytest
-from lbstudy.observation.source import Expected, SettingInfo
 from lbstudy.result.build import setting_result
 from lbstudy.result.expectations import MEASURES, evaluate, is_met
 from lbstudy.result.model import Delay, SettingResult
+from lbstudy.result.source import Expected, SettingInfo
 
 from tests.measures.lanes import Rpc, lane, pod, rpcs, tally, update
 

@@ -2,9 +2,9 @@ from collections import Counter
 from dataclasses import replace
 
 from lbstudy.observation.records import FaultPeriod, Forwarded, ForwardedCount, Lane
-from lbstudy.observation.source import SettingInfo
 from lbstudy.result.build import setting_result
 from lbstudy.result.model import SettingResult
+from lbstudy.result.source import SettingInfo
 from lbstudy.result.verdict import verdict
 
 from tests.measures.lanes import Rpc, lane, pod, rpcs, tally, update
@@ -143,7 +143,7 @@ def test_what_did_not_reach_the_collector_leaves_the_figures_here_whole() -> Non
     settings = [told(replace(grown([4.0]), forwarded=lossy), name) for name in ("s", "t")]
     found = verdict(settings)
     assert found.headline.startswith(
-        "Not all of this run reached the Collector: its figures are whole here, but not in the backends. "
+        "Not all of this run reached the Collector: its figures are complete here, not in the backends. "
         "s and t: "
     )
     # Counted for all settings together, and so told once.

@@ -4,16 +4,24 @@ The referees are read here from the programs' own output, with none of the study
 """
 
 import json
+import shutil
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import psutil
 import pytest
+from lbstudy.observation.known import Observer, Seen
+from lbstudy.observation.records import Lane, Transition
 from lbstudy.result.model import Result, SettingResult
+from lbstudy.store.source import StoreSource
+
+from tests.programs import Process
 
 LBSTUDY = Path(sys.executable).with_name("lbstudy")
 GUARD = 400  # s, against hanging only
@@ -24,13 +32,13 @@ DOMAIN = "lbstudy.svc.cluster.local"
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("default") / "run"
     before = set(psutil.pids())
-    process = subprocess.Popen(
+    with Process(
         [LBSTUDY, "run", "--no-otlp", "--out", str(folder)],
         stderr=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-    )
-    _, progress = process.communicate(timeout=GUARD)
+    ) as process:
+        _, progress = process.communicate(timeout=GUARD)
     assert process.returncode == 0, progress
     left = [pid for pid in set(psutil.pids()) - before if str(folder.parent) in _command(pid)]
     assert left == []
@@ -73,6 +81,65 @@ def test_each_servers_requests_are_what_it_counted_itself(run: Path, setting: Se
     assert len(counted) == 6  # 3, and 3 more
     # No server answers with another code here; what a client saw fail names none.
     assert setting.distribution.total == counted
+
+
+def test_from_outside_the_same_is_seen_as_by_our_instrumentor(
+    run: Path, setting: SettingResult, tmp_path: Path
+) -> None:
+    """Without all that it told, as of a client with another instrumentation: by spans, DNS log and kernel."""
+    inside = _lane(run / "run.duckdb", setting.name)
+    outside = _lane(_forgetful(run / "run.duckdb", tmp_path / "copy.duckdb", setting.name), setting.name)
+    assert outside.known.answers == Seen(Observer.JOINED)
+    assert outside.rpcs.server.tolist() == inside.rpcs.server.tolist()
+    assert isinstance(outside.known.updates, Seen)
+    assert outside.known.updates.by is Observer.DNS_LOG
+    for update in inside.updates:
+        alike = [one for one in outside.updates if one.addresses == update.addresses]
+        assert any(update.started - 0.05 <= one.ended <= update.ended + 0.05 for one in alike)
+    # Connections, but for those that lasted for no longer than the kernel was not looked at.
+    assert isinstance(outside.known.connections, Seen)
+    assert outside.known.connections.by is Observer.KERNEL
+    gap = outside.known.connections.error
+    assert gap is not None
+    lasting = Counter(
+        state.address
+        for number, state in enumerate(inside.transitions)
+        if state.state == "ready"
+        and _left(inside.transitions[number + 1 :], state, inside.end) > state.at + gap
+    )
+    seen = Counter(state.address for state in outside.transitions if state.state == "ready")
+    every = Counter(state.address for state in inside.transitions if state.state == "ready")
+    assert lasting <= seen <= every
+
+
+def _lane(store: Path, setting: str) -> Lane:
+    source = StoreSource(store)
+    with closing(source):
+        return next(lane for lane in source.lanes() if lane.setting == setting)
+
+
+def _forgetful(store: Path, copy: Path, setting: str) -> Path:
+    """A copy of the store in which our instrumentor told nothing of a setting's client."""
+    shutil.copy(store, copy)
+    with duckdb.connect(copy) as connection:
+        connection.execute(
+            "DELETE FROM spans WHERE setting = $1 AND starts_with(name, 'grpc_lb.')", [setting]
+        )
+        connection.execute(
+            "UPDATE spans SET server_pod = NULL, channel_id = NULL WHERE setting = $1", [setting]
+        )
+        ((text,),) = connection.execute("SELECT value FROM meta WHERE key = 'run'").fetchall()
+        described = json.loads(text)
+        for one in described["settings"]:
+            one["instrumented"] = False
+        connection.execute("UPDATE meta SET value = $1 WHERE key = 'run'", [json.dumps(described)])
+    return copy
+
+
+def _left(later: Sequence[Transition], state: Transition, end: float) -> float:
+    """When a connection was READY no more."""
+    own = (one.at for one in later if (one.client, one.subchannel) == (state.client, state.subchannel))
+    return next(own, end)
 
 
 def test_codes_and_rates_are_what_the_client_counted_itself(run: Path, setting: SettingResult) -> None:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from lbstudy.observation.records import ClientTally, ServerTally
+from lbstudy.observation.tallies import ClientTally, ServerTally, StreamTally
 from lbstudy.run.logs import client_tally, server_tally
 
 FINISHED = (
@@ -33,6 +33,17 @@ def test_a_servers_count_or_that_it_could_not_say(tmp_path: Path) -> None:
     said = write(tmp_path, '{"event": "serving"}\n{"event": "stopped", "answered": {"OK": 5}}\n')
     assert server_tally("s", said) == ServerTally("s", {"OK": 5})
     assert server_tally("s", write(tmp_path, '{"event": "serving"}\n')) == ServerTally("s", None)
+
+
+def test_the_messages_of_streams_on_both_sides(tmp_path: Path) -> None:
+    streams = '"streams": {"count": 2, "failed": 1, "sent": 9, "sent_whole": {"a": 4}, "received": {"a": 7}, '
+    streams += '"received_whole": {"a": 4}}, '
+    log = write(tmp_path, FINISHED.replace('"by_code"', f'{streams}"by_code"'))
+    tally = client_tally("c", log)
+    assert tally is not None
+    assert tally.streams == StreamTally(2, 1, 9, {"a": 4}, {"a": 7}, {"a": 4})
+    stopped = '{"event": "stopped", "answered": {"OK": 1}, "messages": {"received": 8, "sent": 7}}\n'
+    assert server_tally("s", write(tmp_path, stopped)).messages == {"received": 8, "sent": 7}
 
 
 def test_a_server_that_was_started_again_could_not_say_what_it_had_counted_before(tmp_path: Path) -> None:

@@ -22,12 +22,12 @@ def test_a_result_of_the_query() -> None:
             "metric": {
                 "lbstudy_setting": "stock",
                 "server_k8s_pod_name": "a",
-                "rpc_response_status_code": "OK",
+                "rpc_status_code": "OK",
             },
             "value": [1795550000.0, "12"],
         },
         {
-            "metric": {"lbstudy_setting": "stock", "rpc_response_status_code": "UNAVAILABLE"},
+            "metric": {"lbstudy_setting": "stock", "rpc_status_code": "UNAVAILABLE"},
             "value": [1795550000.0, "3"],
         },
     ]

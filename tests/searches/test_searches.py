@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from grpc_lb_instrumentor.names import SERVER_POD
 from lbstudy.report.html import render_html
 from lbstudy.result.model import SettingResult, StageName
 
@@ -208,6 +209,8 @@ def expected(
             return "changed", outcomes["changed"]
         return "updates", sum(outcomes.values())
     if "rpc.grpc.status_code" in tags:
+        if SERVER_POD in tags:
+            return "failed", setting.errors.by_server[tags[SERVER_POD]][text]
         return "failed", setting.errors.client_by_code[text]
     return "rpcs", setting.distribution.total[text]
 

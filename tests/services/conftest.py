@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-GUARD = 30.0  # s: no test waits this long unless something hangs
+GUARD = 120.0  # s: no test waits this long unless something hangs
 
 
 @dataclass

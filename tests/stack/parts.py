@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,16 +12,17 @@ from pathlib import Path
 from urllib.error import URLError
 
 import pytest
-from lbstudy.stack.configuration import configuration_folder
-from lbstudy.stack.parts import Part, Storage, parts
+from lbstudy.stack.parts import StackPart, Storage, configuration_folder, parts
 from lbstudy.stack.ports import HOST, Ports
 
-GUARD = 60.0  # s, against hanging only
+from tests.ports import free_port
+
+GUARD = 120.0  # s, against hanging only
 PARTS = ("prometheus", "jaeger", "otel-collector")
 _NAMES = {"otelcol": ("otelcol-contrib", "otelcol")}  # the same program: what releases call it, and builds
 
 # A part ends with the test run, also when that is killed: PR_SET_PDEATHSIG, then the program itself.
-_TIED = "import ctypes,os,sys;ctypes.CDLL(None).prctl(1,15);os.execv(sys.argv[1],sys.argv[1:])"
+TIED = "import ctypes,os,sys;ctypes.CDLL(None).prctl(1,15);os.execv(sys.argv[1],sys.argv[1:])"
 
 
 def need(*binaries: str) -> None:
@@ -35,19 +35,16 @@ def need(*binaries: str) -> None:
 
 def free_ports() -> Ports:
     """Ports that nobody listens on."""
-    names = Ports.__dataclass_fields__
-    sockets = [socket.socket() for _ in names]
-    try:
-        for one in sockets:
-            one.bind((HOST, 0))
-        return Ports(**{name: one.getsockname()[1] for name, one in zip(names, sockets, strict=True)})
-    finally:
-        for one in sockets:
-            one.close()
+    names, found = Ports.__dataclass_fields__, set[int]()
+    while len(found) < len(names):
+        found.add(free_port())
+    return Ports(**dict(zip(names, found, strict=True)))
 
 
 class Stack:
     """Parts that run; each can be stopped, killed and started again on the same ports and folders.
+
+    ``files`` has their configuration, the repository's own where nothing else is said.
 
     Raises (``start``): AssertionError with the end of the log when a part does not become ready.
     """
@@ -58,11 +55,13 @@ class Stack:
         *,
         environment: Mapping[str, str] | None = None,
         storage: Storage = "memory",
+        files: Path | None = None,
     ) -> None:
         self.folder = folder
         self.ports = free_ports()
+        files = files or configuration_folder()
         self._environment = dict(environment or {})
-        self._parts = {one.name: one for one in parts(self.ports, configuration_folder(), folder, storage)}
+        self._parts = {one.name: one for one in parts(self.ports, files, folder, storage)}
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
     # --- where ------------------------------------------------------------------------------------
@@ -125,7 +124,7 @@ class Stack:
         for name in list(self._running):
             self.stop(name, signal.SIGKILL)
 
-    def _start(self, part: Part) -> None:
+    def _start(self, part: StackPart) -> None:
         binary = next((found for name in part.binaries if (found := shutil.which(name))), None)
         if binary is None:
             pytest.skip(f"not on PATH: {part.binaries[0]}")
@@ -133,14 +132,14 @@ class Stack:
             folder.mkdir(parents=True, exist_ok=True)
         with self.log(part.name).open("ab") as log:
             self._running[part.name] = subprocess.Popen(
-                [sys.executable, "-c", _TIED, binary, *part.arguments],
+                [sys.executable, "-c", TIED, binary, *part.arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 env={**os.environ, **part.environment, **self._environment},
             )
 
-    def _await_ready(self, part: Part) -> None:
+    def _await_ready(self, part: StackPart) -> None:
         until = time.monotonic() + GUARD
         while time.monotonic() < until:
             if self._running[part.name].poll() is not None:

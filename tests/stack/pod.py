@@ -47,7 +47,7 @@ class Pod:
     def rpc(self, seconds: float = 0.01, name: str = "/greeter.v1.GreeterService/SayHello") -> str:
         """One RPC; returns its trace's id."""
         with self._tracer.start_as_current_span(name, kind=trace.SpanKind.SERVER) as span:
-            self._duration.record(seconds, {"rpc.response.status_code": "OK"})
+            self._duration.record(seconds, {"rpc.status_code": "OK"})
         return f"{span.get_span_context().trace_id:032x}"
 
     def metrics(self) -> MetricsData:

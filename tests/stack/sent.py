@@ -1,7 +1,8 @@
 """A real run that is sent to a real stack, for the tests of what can be found there.
 
 Short, and with something of everything: a server that is added, found under one setting and not under the
-other; two that are removed, one of them abruptly, with RPCs in flight; a fault on one.
+other; two that are removed, one of them abruptly, with RPCs in flight; a fault on one; and a capacity that is
+never reached.
 """
 
 import json
@@ -19,6 +20,7 @@ from lbstudy.live.quiet import Quiet
 from lbstudy.result.model import Result, SettingResult
 from lbstudy.run.plan import Collector, RunPlan
 from lbstudy.run.study import run_study
+from lbstudy.venues.local import Local
 
 from tests.stack.parts import GUARD, Stack
 
@@ -33,8 +35,14 @@ duration = 10
 clients = 2
 rate = 15
 timeout = 2
+[load.stream]
+kind = "bidi"
+rate = 5
+life = 4
+share = 0.1
 [server]
 work = 0.3
+concurrency = 50
 [dns]
 propagation = 0.2
 [[step]]
@@ -99,6 +107,7 @@ def send_run(stack: Stack, folder: Path) -> SentRun:
         run_id=f"sent-{time.time_ns()}",
         seed=1,
         command="lbstudy run",
+        venue=Local(),
         collector=Collector(stack.otlp_grpc, stack.jaeger, stack.prometheus),
     )
     result = run_study(plan, Quiet())

@@ -18,6 +18,7 @@ from lbstudy.stack.ports import Ports
 from lbstudy.stack.running import Endpoints, running_stack
 from lbstudy.stack.state import STATE_FILE, read_state
 
+from tests.programs import Process
 from tests.stack.parts import GUARD, free_ports, need
 from tests.stack.pod import eventually
 
@@ -101,7 +102,7 @@ def test_up_status_down(lbstudy: Command, tmp_path: Path, ports: Ports) -> None:
 
     elsewhere = lbstudy("up", LBSTUDY_PROMETHEUS_PORT=str(free_ports().prometheus))
     assert elsewhere.returncode == 1
-    assert "runs already" in elsewhere.stderr
+    assert "a stack with other ports or storage runs there" in elsewhere.stderr
 
     down = lbstudy("down")
 
@@ -148,7 +149,7 @@ def test_interrupted_it_leaves_nothing(lbstudy: Command, tmp_path: Path, ports: 
     need("otelcol", "jaeger", "prometheus")
     folder = tmp_path / "runs/.stack"
     environment = {**os.environ, **ports.environment()}
-    with subprocess.Popen(
+    with Process(
         [COMMAND, "stack", "up"], cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True
     ) as process:
         eventually(lambda: len(pids(tmp_path)) >= 1)
@@ -167,7 +168,7 @@ def test_what_is_not_on_path_is_named(lbstudy: Command, tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stderr == (
         "lbstudy: not on PATH: prometheus, jaeger, otelcol-contrib or otelcol;"
-        " docs/stack.md tells where to get them\n"
+        " docs/stack.md says where to get them\n"
     )
 
 

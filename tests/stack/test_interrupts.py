@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from lbstudy.stack.interrupts import held_off
+from lbstudy.stack.control import held_off
 
 
 def test_an_interruption_waits_for_the_blocks_end() -> None:

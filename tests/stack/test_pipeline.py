@@ -76,7 +76,7 @@ def test_a_sample_has_its_pods_labels_and_its_own_instant(stack: Stack, run_id: 
             "service_name": "greeter-server",
             "service_namespace": "lbstudy",
             "service_instance_id": "lbstudy.pod-a.server",
-            "rpc_response_status_code": "OK",
+            "rpc_status_code": "OK",
         }
         == labels
     )
@@ -151,8 +151,13 @@ def test_the_collectors_rules_of_the_measures_are_loaded(stack: Stack) -> None:
 
     records = {rule["name"] for group in groups for rule in group["rules"] if rule["type"] == "recording"}
     alerts = {rule["name"] for group in groups for rule in group["rules"] if rule["type"] == "alerting"}
-    assert "setting:largest_deviation" in records
-    assert alerts == {"ReadyServerWithoutTraffic", "DistributionSkewed", "ResolverUpdateOlderThanLastChange"}
+    assert "lane:largest_deviation" in records
+    assert alerts == {
+        "ReadyServerWithoutTraffic",
+        "ReadyServerWithoutTelemetry",
+        "DistributionSkewed",
+        "ResolverUpdateOlderThanLastChange",
+    }
 
 
 def test_what_was_accepted_outlives_a_killed_collector_and_absent_backends(own: Stack, run_id: str) -> None:

@@ -5,11 +5,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-from lbstudy.stack.configuration import configuration_folder
-from lbstudy.stack.errors import StackError, StackVariableError
-from lbstudy.stack.parts import parts
+from lbstudy.stack import StackError, StackVariableError
+from lbstudy.stack.parts import configuration_folder, parts
 from lbstudy.stack.ports import Ports, describe
-from lbstudy.stack.state import STATE_FILE, Started, State, forget_state, read_state, write_state
+from lbstudy.stack.state import STATE_FILE, StackState, Started, forget_state, read_state, write_state
 
 FILES = configuration_folder()
 
@@ -68,8 +67,8 @@ def test_everything_listens_on_loopback_unless_told_otherwise() -> None:
                 assert "${env:LBSTUDY_LISTEN:-127.0.0.1}" in line, line
 
 
-def state() -> State:
-    return State(Ports(prometheus=9191), "memory", (Started("jaeger", 42, 1.5, "/opt/jaeger"),))
+def state() -> StackState:
+    return StackState(Ports(prometheus=9191), "memory", (Started("jaeger", 42, 1.5, "/opt/jaeger"),))
 
 
 def test_a_state_is_read_as_it_was_written(tmp_path: Path) -> None:

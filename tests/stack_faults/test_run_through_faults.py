@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from lbstudy.config import load_scenario, load_setting
-from lbstudy.facts.names import SPAN_FORWARDED
 from lbstudy.live.quiet import Quiet
 from lbstudy.observation.records import Lane
 from lbstudy.result.model import Result
@@ -20,6 +19,8 @@ from lbstudy.run.plan import STORE_FILE, Collector, RunPlan
 from lbstudy.run.study import run_study
 from lbstudy.store.database import RunStore
 from lbstudy.store.source import StoreSource
+from lbstudy.traces.names import SPAN_FORWARDED
+from lbstudy.venues.local import Local
 
 from tests.stack.parts import Stack
 from tests.stack.sent import eventually, value
@@ -108,6 +109,7 @@ def run_through(stack: Stack, folder: Path, outage: float) -> Done:
         run_id=f"faults-{time.time_ns()}",
         seed=1,
         command="lbstudy run",
+        venue=Local(),
         collector=Collector(stack.otlp_grpc),
     )
     clock = Clock()

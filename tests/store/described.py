@@ -2,33 +2,19 @@
 
 from lbstudy.observation.records import Lane
 from lbstudy.platform.interface import Change, ChangeKind
-from lbstudy.result.model import Provenance
+from lbstudy.result.source import Expected
 from lbstudy.store.database import RunStore
 from lbstudy.store.description import (
-    DescribedExpectation,
     DescribedSetting,
     RunDescription,
     write_description,
 )
 from lbstudy.store.source import StoreSource
 
+from tests.making.results import PROVENANCE
 from tests.store.rows_by_hand import ZERO
 
 SECOND = 1_000_000_000
-PROVENANCE = Provenance(
-    run_id="r1",
-    scenario="scale",
-    scenario_description="",
-    scenario_toml="",
-    settings_toml={},
-    command="lbstudy run",
-    started="2026-09-21T14:13:20Z",
-    duration=80.0,
-    seed=0,
-    platform="local",
-    machine={},
-    versions={},
-)
 
 
 def describe(store: RunStore) -> None:
@@ -45,7 +31,7 @@ def describe(store: RunStore) -> None:
                     options={"channel": {"a": 1}},
                 )
             ],
-            expectations=[DescribedExpectation(setting="stock", measure="errors.ratio", at_most=0.1)],
+            expectations=[Expected(setting="stock", measure="errors.ratio", at_most=0.1)],
         ),
     )
 

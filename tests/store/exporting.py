@@ -58,7 +58,7 @@ def rpc(provider: TracerProvider, **attributes_: object) -> None:
         "rpc.grpc.status_code": 0,
         "server.k8s.pod.name": "greeter-stock-a",
         "grpc_lb.channel.id": 1,
-        "rpc.request.metadata.x-scheduled-unix-nano": ["1790000000000000000"],
+        "rpc.request.header.x-scheduled-unix-nano": ["1790000000000000000"],
         **attributes_,
     }
     values = {key: value for key, value in given.items() if value is not None}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from lbstudy.observation.records import ClientTally, ServerTally
+from lbstudy.observation.tallies import ClientTally, ServerTally
 from lbstudy.platform.interface import Change, ChangeKind
 from lbstudy.store.database import RunStore
 from lbstudy.store.errors import StoreError
@@ -19,8 +19,12 @@ def test_what_is_stored_is_there_when_the_file_is_opened_again(tmp_path: Path) -
     path = tmp_path / "run.duckdb"
     store = RunStore.create(path)
     store.put_meta("run", {"id": "r1", "scenario": "scale → 6"})
-    store.add_resources([ResourceRow(1, "greeter-client", "client-stock-x", "stock", "r1", '{"a":1}')])
-    store.add_spans([span(1), span(2, server_pod=None, grpc_code=14, name='a "quoted" \\ name\n\x00')])
+    store.add_telemetry(
+        resources=[ResourceRow(1, "greeter-client", "client-stock-x", "stock", "r1", '{"a":1}')]
+    )
+    store.add_telemetry(
+        spans=[span(1), span(2, server_pod=None, grpc_code=14, name='a "quoted" \\ name\n\x00')]
+    )
     store.add_changes([Change(ZERO, 0.01, ChangeKind.READY, "greeter-stock", "a", "127.0.1.1:50051")])
     store.add_client_tallies(
         "stock", [ClientTally("c", 3, 2, 1, {"OK": 2}, {"a": 2}, 30, 29.5, 0.001, 0.002, 1)]
@@ -44,7 +48,10 @@ def test_what_is_stored_is_there_when_the_file_is_opened_again(tmp_path: Path) -
     assert found.query("SELECT by_code, by_server, lateness_max FROM client_tallies") == [
         ('{"OK":2}', '{"a":2}', 1.0)
     ]
-    assert found.query("FROM server_tallies") == [("stock", "a", '{"OK":2}'), ("stock", "b", None)]
+    assert found.query("FROM server_tallies") == [
+        ("stock", "a", '{"OK":2}', None),
+        ("stock", "b", None, None),
+    ]
     assert found.query("SELECT addresses, transport FROM dns_lookups") == [(["127.0.1.1"], "udp")]
     found.close()
 
@@ -66,8 +73,8 @@ def test_the_file_opens_with_plain_sql(tmp_path: Path) -> None:
     }
     import json
 
-    store.add_spans(
-        [
+    store.add_telemetry(
+        spans=[
             span(1000, scheduled_unix_nano=ZERO + 900_000_000),
             span(
                 2,
@@ -96,17 +103,8 @@ def test_all_of_a_transaction_is_stored_or_nothing(store: RunStore) -> None:
     with pytest.raises(StoreError, match="cannot be written"):
         store.add_telemetry([ResourceRow(1, "s", None, None, None, "{}")], [span(1), bad], [])
     assert store.query("SELECT count(*) FROM resources") == [(0,)]
-    store.add_spans([span(1)])
+    store.add_telemetry(spans=[span(1)])
     assert store.query("SELECT count(*) FROM spans") == [(1,)]
-
-
-def test_the_live_view_hears_of_changes(tmp_path: Path) -> None:
-    seen: list[Change] = []
-    store = RunStore.create(tmp_path / "run.duckdb", on_changes=seen.extend)
-    change = Change(ZERO, 0.0, ChangeKind.SCALE, "greeter-stock", detail="3")
-    store.add_changes([change])
-    store.close()
-    assert seen == [change]
 
 
 def one_line(open_or_create: Callable[[], object]) -> str:
@@ -157,7 +155,7 @@ def test_a_folder(tmp_path: Path) -> None:
 def test_a_cut_off_store(tmp_path: Path) -> None:
     path = tmp_path / "run.duckdb"
     store = RunStore.create(path)
-    store.add_spans([span(i) for i in range(5_000)])
+    store.add_telemetry(spans=[span(i) for i in range(5_000)])
     store.close()
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 3])
 
@@ -171,7 +169,7 @@ def test_another_database(tmp_path: Path) -> None:
     path = tmp_path / "other.duckdb"
     duckdb.connect(path).execute("CREATE TABLE t (i INTEGER)").close()
     assert (
-        one_line(lambda: RunStore.open(path)) == f"{path}: is no run's store; schema version 1 was expected"
+        one_line(lambda: RunStore.open(path)) == f"{path}: is no run's store; schema version 2 was expected"
     )
 
 
@@ -181,7 +179,7 @@ def test_a_store_of_another_version(tmp_path: Path) -> None:
     store.put_meta("schema_version", 7)
     store.close()
     assert one_line(lambda: RunStore.open(path)) == (
-        f"{path}: is a run's store of schema version 7; schema version 1 was expected"
+        f"{path}: is a run's store of schema version 7; schema version 2 was expected"
     )
 
 
@@ -197,7 +195,7 @@ signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a full disk is an error of writ
 resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
 try:
     for batch in range(1000):
-        store.add_spans([span(batch * 2000 + i) for i in range(2000)])
+        store.add_telemetry(spans=[span(batch * 2000 + i) for i in range(2000)])
 except StoreError as error:
     print(error)
 """

@@ -142,9 +142,9 @@ def test_faults_from_beginning_to_end() -> None:
         seen(7, ChangeKind.LIFTED, "a", "slow"),
         seen(8, ChangeKind.LIFTED, "c", "slow"),  # nobody said that it began
     ]
-    assert read_faults(changes) == (
-        FaultPeriod("slow", "a", 1, 4),
+    assert read_faults(changes, {"slow": "latency"}) == (
+        FaultPeriod("slow", "a", 1, 4, "latency"),
         FaultPeriod("dns", None, 2, 6),
-        FaultPeriod("slow", "b", 3, None),
-        FaultPeriod("slow", "a", 5, 7),
+        FaultPeriod("slow", "b", 3, None, "latency"),
+        FaultPeriod("slow", "a", 5, 7, "latency"),
     )

@@ -43,7 +43,7 @@ def updates(store: RunStore, *pushes: SpanRow) -> tuple[Update, ...]:
     describe(store)
     pods(store, "a")
     rpcs = [span(1, channel_id=0), span(2, channel_id=1)]
-    store.add_spans([*rpcs, *pushes])
+    store.add_telemetry(spans=[*rpcs, *pushes])
     return lane(store).updates
 
 

@@ -116,9 +116,33 @@ def test_the_method_is_fully_qualified_under_old_and_stable_conventions(
 def test_a_scheduled_instant_that_is_none_is_no_number(store: RunStore, scheduled: object) -> None:
     with receiving(store) as (_, endpoint):
         provider = tracer_provider(endpoint)
-        rpc(provider, **{"rpc.request.metadata.x-scheduled-unix-nano": scheduled})
+        rpc(provider, **{"rpc.request.header.x-scheduled-unix-nano": scheduled})
         provider.shutdown()
     assert store.query("SELECT scheduled_unix_nano FROM spans") == [(12 if scheduled == "12" else None,)]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"rpc.grpc.status_code": 14, "rpc.request.header.x-scheduled-unix-nano": ["12"]},
+        {"rpc.status_code": "UNAVAILABLE", "rpc.request.header.x-scheduled-unix-nano": ["12"]},
+        {"rpc.grpc.status_code": 14, "rpc.request.metadata.x-scheduled-unix-nano": ["12"]},
+    ],
+    ids=["with upstream's instrumentation", "stable conventions", "a run of an earlier version"],
+)
+def test_code_and_schedule_are_read_by_the_names_of_today_and_of_before(
+    store: RunStore, given: dict[str, object]
+) -> None:
+    none = {"rpc.grpc.status_code": None, "rpc.request.header.x-scheduled-unix-nano": None}
+    with receiving(store) as (_, endpoint):
+        provider = tracer_provider(endpoint)
+        rpc(provider, **(none | given))
+        provider.shutdown()
+    ((code, scheduled, attributes),) = store.query(
+        "SELECT grpc_code, scheduled_unix_nano, attributes FROM spans"
+    )
+    assert (code, scheduled) == (14, 12)
+    assert not {"rpc.grpc.status_code", "rpc.status_code"} & json.loads(attributes).keys()
 
 
 def test_an_export_is_answered_when_it_is_in_the_file(store: RunStore) -> None:

@@ -4,22 +4,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 from grpc_lb_instrumentor import names
-from lbstudy.observation.records import NO_SERVER, ClientTally, ServerTally, SpanRef
-from lbstudy.observation.source import Expected, SettingInfo
+from lbstudy.observation.records import NO_SERVER, SpanRef
+from lbstudy.observation.tallies import ClientTally, ServerTally
+from lbstudy.result.source import Expected, SettingInfo
 from lbstudy.store.database import RunStore
 from lbstudy.store.errors import StoreError
-from lbstudy.store.rows import LookupRow
+from lbstudy.store.rows import LookupRow, SpanRow
 from lbstudy.store.source import StoreSource
 
-from tests.store.described import PROVENANCE, SECOND, describe, lane, pods
+from tests.making.results import PROVENANCE
+from tests.store.described import SECOND, describe, lane, pods
 from tests.store.rows_by_hand import ZERO, span
 
 
 def test_client_rpcs(store: RunStore) -> None:
     describe(store)
     pods(store, "a", "b")
-    store.add_spans(
-        [
+    store.add_telemetry(
+        spans=[
             span(3000, server_pod="b", channel_id=1, grpc_code=13),
             span(1000, scheduled_unix_nano=ZERO + 900_000_000),
             span(2000, server_pod=None, grpc_code=None, scheduled_unix_nano=None),
@@ -45,10 +47,40 @@ def test_client_rpcs(store: RunStore) -> None:
     }
 
 
+def test_who_worked_on_an_rpc_that_its_client_gave_up(store: RunStore) -> None:
+    """Nobody told the client. A server's span tells, if it began while the client waited and was given up."""
+    describe(store)
+    pods(store, "a", "b")
+    given_up = {"server_pod": None, "grpc_code": 4}
+    store.add_telemetry(
+        spans=[
+            span(1000, **given_up),  # ends 20 ms later
+            *_server_spans(1000, ("a", 1001, 14), ("b", 1002, 1)),  # the second attempt's counts
+            span(2000, **given_up),
+            *_server_spans(2000, ("a", 2030, 4)),  # it was stopped, and found the request when it went on
+            span(3000, **given_up),
+            *_server_spans(3000, ("a", 3001, 14)),  # who had the other attempt is not known
+            span(4000, server_pod=None, grpc_code=14),
+            *_server_spans(4000, ("a", 4001, 1)),
+            span(5000),
+        ]
+    )
+    rpcs = lane(store).rpcs
+    assert rpcs.server.tolist() == [1, NO_SERVER, NO_SERVER, NO_SERVER, 0]
+    assert rpcs.told.tolist() == [False, False, False, False, True]
+
+
+def _server_spans(client: int, *attempts: tuple[str, int, int]) -> list[SpanRow]:
+    of = {"trace_id": f"{client:032x}", "parent_span_id": f"{client:016x}", "kind": "server"}
+    return [span(at, pod=pod, server_pod=pod, grpc_code=code, **of) for pod, at, code in attempts]
+
+
 def test_nanoseconds_are_kept(store: RunStore) -> None:
     describe(store)
     pods(store, "a")
-    store.add_spans([span(0, start_unix_nano=ZERO + 79 * SECOND + 1, end_unix_nano=ZERO + 79 * SECOND + 3)])
+    store.add_telemetry(
+        spans=[span(0, start_unix_nano=ZERO + 79 * SECOND + 1, end_unix_nano=ZERO + 79 * SECOND + 3)]
+    )
     rpcs = lane(store).rpcs
     assert round((rpcs.sent[0] - 79) * 1e9) == 1
     assert round((rpcs.ended[0] - rpcs.sent[0]) * 1e9) == 2
@@ -57,8 +89,8 @@ def test_nanoseconds_are_kept(store: RunStore) -> None:
 def test_clients_are_channels_of_pods(store: RunStore) -> None:
     """Also a channel that sent nothing but resolved its target is a client."""
     describe(store)
-    store.add_spans(
-        [
+    store.add_telemetry(
+        spans=[
             span(1, pod="client-y", channel_id=0),
             span(2, pod="client-x", channel_id=0),
             span(3, pod="client-x", channel_id=2, name=names.SPAN_RESOLVER_UPDATE, rpc_method=None),
@@ -73,8 +105,8 @@ def test_clients_are_channels_of_pods(store: RunStore) -> None:
 def test_server_rpcs(store: RunStore) -> None:
     describe(store)
     pods(store, "a", "b")
-    store.add_spans(
-        [
+    store.add_telemetry(
+        spans=[
             span(1, kind="server", pod="a", server_pod="a"),
             span(2, kind="server", pod="b", server_pod=None, grpc_code=5),
             span(3, kind="server", pod="b", server_pod="b", rpc_method="grpc.health.v1.Health/Watch"),
@@ -88,8 +120,8 @@ def test_of_the_attempts_at_an_rpc_all_but_the_last_are_superseded(store: RunSto
     describe(store)
     pods(store, "a", "b")
     rpc = {"trace_id": "f" * 32, "parent_span_id": "e" * 16}
-    store.add_spans(
-        [
+    store.add_telemetry(
+        spans=[
             span(2, kind="server", pod="b", server_pod="b", **rpc),
             span(1, kind="server", pod="a", server_pod="a", grpc_code=14, **rpc),
             span(3, kind="server", pod="a", server_pod="a", grpc_code=5),  # of clients without telemetry
@@ -103,8 +135,9 @@ def test_of_the_attempts_at_an_rpc_all_but_the_last_are_superseded(store: RunSto
 def test_only_linked_rows_have_their_spans(store: RunStore) -> None:
     describe(store)
     pods(store, "a")
-    store.add_spans(
-        [span(i) for i in range(100)] + [span(1000 + i, grpc_code=14, server_pod=None) for i in range(80)]
+    store.add_telemetry(
+        spans=[span(i) for i in range(100)]
+        + [span(1000 + i, grpc_code=14, server_pod=None) for i in range(80)]
     )
     found = lane(store)
     assert len(found.span_refs) == 51  # a's first answer, and the first 50 failures
@@ -127,8 +160,8 @@ def test_resolver_updates_and_subchannels(store: RunStore) -> None:
         names.NETWORK_PEER_PORT: 50051,
     }
     plain = {"rpc_method": None, "kind": "internal"}
-    store.add_spans(
-        [
+    store.add_telemetry(
+        spans=[
             span(9, name=names.SPAN_SUBCHANNEL, attributes=json.dumps(subchannel), **plain),
             span(
                 8,
@@ -203,7 +236,7 @@ def test_a_run_that_never_began_is_one_clear_line(tmp_path: Path) -> None:
     path = tmp_path / "run.duckdb"
     RunStore.create(path).close()
     with pytest.raises(
-        StoreError, match=f"^{path}: the run ended before it had begun; there is nothing to report$"
+        StoreError, match=f"^{path}: the run ended before its load began, so there is nothing to report$"
     ):
         StoreSource(path)
 

@@ -29,7 +29,7 @@ def test_usage(store: RunStore) -> None:
         names.METRIC_PROCESS_MEMORY_USAGE,
         names.METRIC_SERVER_INACTIVITY_AGE,
     )
-    store.add_metrics(
+    store.add_telemetry(metrics=
         [
             point(cpu, 1, 1.0, type="user"), point(cpu, 1, 0.5, type="system"),
             point(cpu, 1, 99, type="iowait"),
@@ -61,5 +61,5 @@ def test_where_two_emit_a_metric_ours_is_read(store: RunStore) -> None:
     describe(store)
     pods(store, "a")
     name = names.METRIC_PROCESS_MEMORY_USAGE
-    store.add_metrics([point(name, 1, 5.0), point(name, 1, 7.0, scope=names.SCOPE)])
+    store.add_telemetry(metrics=[point(name, 1, 5.0), point(name, 1, 7.0, scope=names.SCOPE)])
     assert lane(store).usage.memory.tolist() == [7.0]

@@ -10,8 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.discovery.lab.referee import TracedResolution, read_trace
+
 Message = dict[str, Any]
-PATIENCE = 60.0  # s, a guard against hanging only
+PATIENCE = 150.0  # s, a guard against hanging only
 
 
 class Probe:
@@ -77,6 +79,14 @@ class Probe:
         while text not in self.log.read_text(errors="replace"):
             assert time.monotonic() < end, f"not in the trace: {text}"
             time.sleep(0.01)
+
+    def traced(self, count: int) -> list[TracedResolution]:
+        """The resolutions in gRPC's trace, once it has told of so many."""
+        end = time.monotonic() + PATIENCE
+        while len(found := read_trace(self.log).resolutions) < count:
+            assert time.monotonic() < end, f"not in the trace: {count} resolutions"
+            time.sleep(0.01)
+        return found
 
     def wait_update(self, since: int = 0, **wanted: object) -> Message:
         message = self.wait(lambda message: _has(message.get("update"), wanted), since)

@@ -11,9 +11,10 @@ import logging
 import os
 import sys
 import threading
+import time
 from typing import Any
 
-from grpc_lb_instrumentor.discovery import DiscoveryWatch
+from grpc_lb_instrumentor.discovery import DiscoveryWatch, ports
 from grpc_lb_instrumentor.discovery.channelz import watcher
 
 _lock = threading.Lock()
@@ -29,6 +30,8 @@ class Warn(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         if record.levelno >= logging.WARNING:
             tell(warning=record.getMessage())
+        else:
+            tell(debug=f"{record.getMessage()}: {record.exc_info and record.exc_info[1]!r}")
 
 
 if "--executable" in sys.argv:
@@ -36,7 +39,20 @@ if "--executable" in sys.argv:
 if "--seldom" in sys.argv:  # channelz is not looked at but where something asks for it
     for interval in ("LIST_INTERVAL", "MOVING_INTERVAL", "SWEEP_INTERVAL", "_YOUNG_INTERVAL"):
         setattr(watcher, interval, 600.0)
+if "--own-ports" in sys.argv:  # as where the kernel is another one; two of them
+    ports._bind_shared = lambda: None
+    ports.MOST_OF_THEIR_OWN = 2
 logging.getLogger("grpc_lb_instrumentor").addHandler(Warn())
+logging.getLogger("grpc_lb_instrumentor").setLevel(logging.DEBUG)  # what went wrong and is nobody's concern
+_end = DiscoveryWatch._ended
+
+
+def _tell_end(watching: DiscoveryWatch, channel: int) -> None:
+    _end(watching, channel)
+    tell(ended=channel)
+
+
+DiscoveryWatch._ended = _tell_end  # type: ignore[method-assign, assignment]
 watch = DiscoveryWatch(
     lambda update: tell(update=dataclasses.asdict(update)),
     lambda event: tell(subchannel=dataclasses.asdict(event)),
@@ -48,6 +64,7 @@ import grpc  # noqa: E402
 import grpc.aio  # noqa: E402
 
 AIO = "--aio" in sys.argv
+PATIENCE = 140.0  # s, less than that of who waits for the answer
 loop = asyncio.new_event_loop()
 threading.Thread(target=loop.run_forever, daemon=True).start()
 
@@ -61,7 +78,7 @@ async def aio_open(target: str, options: list[tuple[str, Any]]) -> grpc.aio.Chan
 
 
 async def aio_call(channel: Any, method: str) -> bytes:  # noqa: ANN401
-    answer: bytes = await channel.unary_unary(method)(b"", timeout=30, wait_for_ready=True)
+    answer: bytes = await channel.unary_unary(method)(b"", timeout=PATIENCE, wait_for_ready=True)
     return answer
 
 
@@ -70,7 +87,7 @@ def call(channel: Any, method: str) -> str:  # noqa: ANN401
         if AIO:
             answer: bytes = await_(aio_call(channel, method))
         else:
-            answer = channel.unary_unary(method)(b"", timeout=30, wait_for_ready=True)
+            answer = channel.unary_unary(method)(b"", timeout=PATIENCE, wait_for_ready=True)
         return answer.decode()
     except grpc.RpcError as error:
         return str(error.code())
@@ -116,6 +133,8 @@ def fork() -> None:
     if pid == 0:
         tell(child=os.getpid(), tap=watch.tap_pid)
         opened = watch.open_channel("dns://127.0.0.1:1/child.test:1", None)
+        while watch.tap_pid is None:  # it may still be starting; its parent has the patience
+            time.sleep(0.01)
         tell(child_opened=opened.target, tap=watch.tap_pid)
         watch.close()
         os._exit(0)

@@ -6,7 +6,7 @@ import dns.message
 import dns.query
 import dns.rdatatype
 
-PATIENCE = 60.0
+PATIENCE = 150.0
 
 
 def query(name: str, qtype: str = "A") -> dns.message.Message:

@@ -43,6 +43,7 @@ class Trace:
 
     resolutions: list[TracedResolution]
     states: list[TracedState]
+    under_way: int  # resolutions that began and whose end it does not tell
 
 
 def read_trace(log: Path) -> Trace:
@@ -52,7 +53,8 @@ def read_trace(log: Path) -> Trace:
     started: dict[str, int] = {}
     completed: dict[str, int] = {}
     year = datetime.now(tz=UTC).year
-    for match in _LINE.finditer(log.read_text(encoding="utf-8", errors="replace")):
+    text = log.read_text(encoding="utf-8", errors="replace")
+    for match in _LINE.finditer(text, 0, text.rfind("\n") + 1):  # its last line may not be all there yet
         date, hour, minute, second, fraction, thread, source, text = match.groups()
         moment = (year, int(date[:2]), int(date[2:]), int(hour), int(minute), int(second), 0, 0, 0)
         at = timegm(moment) * 1_000_000_000 + int(fraction) * 1000
@@ -78,4 +80,4 @@ def read_trace(log: Path) -> Trace:
             states.append(TracedState(state[1], state[2], state[3].lower(), at))
         elif source == "subchannel.cc" and (created := _CREATED.search(text)):
             states.append(TracedState(created[1], created[2], "created", at))
-    return Trace(resolutions, states)
+    return Trace(resolutions, states, len(started))

@@ -1,5 +1,6 @@
 """What the instrumented application exported, and the switches of the instrumentors."""
 
+import grpc
 from grpc_lb_instrumentor import GrpcLbInstrumentor, names
 from opentelemetry import trace
 from opentelemetry.instrumentation.grpc import (
@@ -60,6 +61,18 @@ class Telemetry:
     def server(self) -> ReadableSpan:
         (span,) = self.rpcs(SpanKind.SERVER)
         return span
+
+    def code(self, span: ReadableSpan) -> str | None:
+        """Return the code that a span tells, by whichever convention it has."""
+        attributes = dict(span.attributes or {})
+        if names.RPC_SYSTEM in attributes:
+            number = attributes[names.RPC_GRPC_STATUS_CODE]
+            (code,) = (code for code in grpc.StatusCode if code.value[0] == number)
+            return code.name
+        told = attributes[names.RPC_STATUS_CODE]
+        assert isinstance(told, str)
+        assert (attributes.get(names.ERROR_TYPE) == told) is not span.status.is_unset
+        return told
 
     def points(self, *metrics: str) -> list[DataPointT]:
         data = self.reader.get_metrics_data()

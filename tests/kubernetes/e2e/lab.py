@@ -164,6 +164,7 @@ class Witness:
         self._folder = folder
         self._followers: dict[str, subprocess.Popen[bytes]] = {}
         self.pods: dict[str, dict[str, Any]] = {}
+        self.gated: set[str] = set()  # not Ready while all of their containers were
         self._stop = threading.Event()
         folder.mkdir()
         self._thread = threading.Thread(target=self._look, daemon=True)
@@ -174,6 +175,9 @@ class Witness:
             for pod in self._lab.get("pods", "-l", "lbstudy.run.id,app.kubernetes.io/managed-by=lbstudy"):
                 name = pod["metadata"]["name"]
                 self.pods[name] = pod
+                states = {one["type"]: one["status"] for one in pod["status"].get("conditions") or ()}
+                if states.get("Ready") == "False" and states.get("ContainersReady") == "True":
+                    self.gated.add(name)
                 follower = self._followers.get(name)
                 # That of a container ends with it, and another one may be started in the same pod.
                 if (follower is None or follower.poll() is not None) and pod["status"]["phase"] == "Running":

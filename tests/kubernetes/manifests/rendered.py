@@ -83,7 +83,9 @@ def environment(objects: list[Object], deployment: str) -> dict[str, str]:
 
 
 def selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
-    """Whether a selector with nothing but ``matchLabels`` selects these labels."""
-    assert selector.keys() <= {"matchLabels"}
-    wanted: Mapping[str, str] = selector.get("matchLabels", {})
-    return wanted.items() <= labels.items()
+    """Whether a selector of ``matchLabels``, and of ``matchExpressions`` with In, selects these labels."""
+    assert selector.keys() <= {"matchLabels", "matchExpressions"}
+    expressions = selector.get("matchExpressions", [])
+    assert all(one["operator"] == "In" for one in expressions)
+    is_in = all(labels.get(one["key"]) in one["values"] for one in expressions)
+    return is_in and selector.get("matchLabels", {}).items() <= labels.items()

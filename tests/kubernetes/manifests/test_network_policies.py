@@ -118,4 +118,22 @@ def test_nothing_else_between_the_parts_is_allowed(objects: list[Object]) -> Non
 def test_pods_of_the_namespace_are_closed_to_begin_with(objects: list[Object]) -> None:
     deny = find(objects, "NetworkPolicy", "default-deny")["spec"]
 
-    assert deny == {"podSelector": {}, "policyTypes": ["Ingress"]}
+    assert deny == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_who_may_go_out_of_the_namespace(overlay: str) -> None:
+    """Everybody to DNS, and to the API exactly those who have a token for it."""
+    objects = render(overlay)
+    for workload in workloads(objects):
+        labels = workload["spec"]["template"]["metadata"]["labels"]
+        rules = [
+            rule
+            for one in objects
+            if one["kind"] == "NetworkPolicy" and selects(one["spec"]["podSelector"], labels)
+            for rule in one["spec"].get("egress", [])
+        ]
+        outside = {port["port"] for rule in rules if "to" not in rule for port in rule["ports"]}
+        to_api = {443, 6443} if pod(workload)["automountServiceAccountToken"] else set()
+        assert outside == {53} | to_api, workload["metadata"]["name"]
+        assert {"to": [{"podSelector": {}}]} in rules

@@ -110,3 +110,21 @@ def test_the_autoscaler_has_the_number_of_servers_to_itself() -> None:
     assert "replicas" not in deployment["spec"]
     # Utilisation is of what is asked for.
     assert all("cpu" in one["resources"]["requests"] for one in pod(deployment)["containers"])
+
+
+def test_a_drain_takes_one_server_and_is_not_held_up_by_one_that_is_not_ready(objects: list[Object]) -> None:
+    budgets = {
+        one["metadata"]["name"]: one["spec"] for one in objects if one["kind"] == "PodDisruptionBudget"
+    }
+    assert "greeter" in budgets
+    assert all(budget["unhealthyPodEvictionPolicy"] == "AlwaysAllow" for budget in budgets.values())
+    for name, budget in budgets.items():
+        (workload,) = (one for one in workloads(objects) if one["metadata"]["name"] == name)
+        assert budget["selector"] == workload["spec"]["selector"]
+        assert pod(workload)["topologySpreadConstraints"][0]["labelSelector"] == budget["selector"]
+
+
+def test_every_container_requests_room_for_what_it_writes(objects: list[Object]) -> None:
+    for workload in workloads(objects):
+        for container in pod(workload)["containers"]:
+            assert "ephemeral-storage" in container["resources"]["requests"]

@@ -58,7 +58,7 @@ def test_no_variable_comes_from_other_services(objects: list[Object]) -> None:
 
 def test_resources_are_asked_for_and_memory_is_bounded(objects: list[Object]) -> None:
     for one in chain.from_iterable(map(containers, workloads(objects))):
-        assert one["resources"]["requests"].keys() == {"cpu", "memory"}
+        assert one["resources"]["requests"].keys() == {"cpu", "memory", "ephemeral-storage"}
         assert "memory" in one["resources"]["limits"]
         assert "cpu" not in one["resources"]["limits"]  # throttling would be taken for latency
 
