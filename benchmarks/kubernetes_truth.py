@@ -19,7 +19,7 @@ from lbstudy.platform.kubernetes import wire
 from lbstudy.platform.kubernetes.api import Cluster, connect
 from lbstudy.platform.kubernetes.names import RUN, WORKLOAD
 from lbstudy.platform.kubernetes.pods import Pods, Receipt
-from lbstudy.platform.kubernetes.watch import Seen, Watch
+from lbstudy.platform.kubernetes.watch import Watch, WatchReport
 from lightkube.models.core_v1 import Container, PodSpec
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import Pod
@@ -43,7 +43,7 @@ async def measure(pods: int, namespace: str) -> None:
     heard: dict[str, int] = {}
     more = asyncio.Event()
 
-    def take(seen: Seen[wire.Pod]) -> None:
+    def take(seen: WatchReport[wire.Pod]) -> None:
         receipt = Receipt(time.time_ns(), 0.0)
         for change in state.see_pods(seen.changed, seen.deleted, receipt, complete=seen.complete):
             if change.kind is ChangeKind.SCHEDULED and change.pod is not None:

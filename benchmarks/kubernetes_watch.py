@@ -26,7 +26,7 @@ from lbstudy.platform.kubernetes import wire
 from lbstudy.platform.kubernetes.api import Cluster
 from lbstudy.platform.kubernetes.names import WORKLOAD
 from lbstudy.platform.kubernetes.pods import Pods, Receipt
-from lbstudy.platform.kubernetes.watch import Seen, Watch
+from lbstudy.platform.kubernetes.watch import Watch, WatchReport
 from lightkube import AsyncClient, KubeConfig
 from lightkube.config.models import Cluster as Server
 from lightkube.config.models import User
@@ -57,7 +57,7 @@ async def measure(args: argparse.Namespace, address: str, api: Connection) -> No
     late: list[float] = []
     told = 0
 
-    def take(seen: Seen[wire.Pod] | Seen[wire.EndpointSlice]) -> None:
+    def take(seen: WatchReport[wire.Pod] | WatchReport[wire.EndpointSlice]) -> None:
         nonlocal told
         receipt = Receipt(time.time_ns(), 0.0)
         if seen.changed and isinstance(seen.changed[0], wire.EndpointSlice):

@@ -2,7 +2,7 @@
 
     PATH=…/jaeger,otelcol,prometheus .venv/bin/python benchmarks/pipeline.py [--rate 2000] [--seconds 30]
 
-The issue asks for 2,000 spans/s on two cores with nothing refused. Twenty pods send a batch of spans each
+Target: 2,000 spans/s on two cores with nothing refused. Twenty pods send a batch of spans each
 half second and a histogram each second, on a schedule that waits for no answer. Printed are what was refused
 or lost on the way, how long until all was in Jaeger, and what CPU and memory each part took.
 """
@@ -74,7 +74,7 @@ def spans(pod: int, run: str, count: int, now: int) -> ExportTraceServiceRequest
                 rpc_system="grpc",
                 rpc_service="greeter.v1.GreeterService",
                 rpc_method="SayHello",
-                rpc_request_metadata_scheduled=str(now),
+                rpc_request_header_scheduled=str(now),
                 server_k8s_pod_name=f"greeter-{index % 6}",
                 network_peer_address=f"127.0.1.{index % 6}",
                 grpc_lb_channel_id="0",
@@ -94,7 +94,7 @@ def metrics(pod: int, run: str, answered: int, began: int, now: int) -> ExportMe
     for server in range(6):
         point = metric.histogram.data_points.add()
         point.start_time_unix_nano, point.time_unix_nano = began, now
-        point.attributes.extend(pairs(server_k8s_pod_name=f"greeter-{server}", rpc_response_status_code="OK"))
+        point.attributes.extend(pairs(server_k8s_pod_name=f"greeter-{server}", rpc_status_code="OK"))
         point.explicit_bounds.extend(BOUNDS)
         point.bucket_counts.extend([0, 0, answered, *[0] * (len(BOUNDS) - 2)])
         point.count, point.sum = answered, answered * 0.02

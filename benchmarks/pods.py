@@ -2,7 +2,7 @@
 
     .venv/bin/python benchmarks/pods.py [--pods 100] [--bare]
 
-The issue asks for 100 pods Ready within 15 s on two cores, at most 40 MB PSS each. The pods are instrumented
+Target: 100 pods Ready within 15 s on two cores, at most 40 MB PSS each. The pods are instrumented
 and export to an endpoint at which nobody listens, unless ``--bare`` is given.
 """
 
@@ -14,8 +14,12 @@ import time
 from pathlib import Path
 
 import psutil
+from lbstudy.config import load_subject
 from lbstudy.platform.interface import ChangeKind, ServerSpec
 from lbstudy.platform.local.platform import LocalPlatform
+from lbstudy.run.specs import server_program
+
+SERVER = server_program(load_subject())
 
 INSTRUMENTED = {
     "OTEL_TRACES_EXPORTER": "otlp",
@@ -39,12 +43,14 @@ def pss(pid: int) -> float:
 async def measure(pods: int, env: dict[str, str]) -> None:
     """Start the pods, wait until all are Ready, print the figures."""
     with tempfile.TemporaryDirectory() as folder:
-        platform = LocalPlatform(Path(folder), seed=0)
+        platform = LocalPlatform(Path(folder), seed=0, preload=[SERVER.preload])
         began = time.monotonic()
         await platform.start()
         prepared = time.monotonic()
         try:
-            await platform.create_servers(ServerSpec("greeter-bench", pods, 0.02, 0, 1, env=env))
+            await platform.create_servers(
+                ServerSpec("greeter-bench", pods, 0.02, 0, 1, env=env, program=SERVER)
+            )
             ready: list[float] = []
             async for change in platform.changes():
                 if change.kind == ChangeKind.EXITED:

@@ -5,7 +5,7 @@
 Runs the scenario under so many copies of the setting max-age, and prints the clients' lateness (sent − due),
 how long added servers took to be Ready, and the time that the run took beside its load. Lateness hardly grows
 until the cores are full, and then by leaps: `lbstudy compare` runs as many side by side as come before that
-(compare.plan.PER_CORE). Run it on an otherwise idle machine.
+(venues.local.PER_CORE). Run it on an otherwise idle machine.
 """
 
 import argparse
@@ -19,6 +19,7 @@ from lbstudy.config import load_scenario, load_setting
 from lbstudy.live.quiet import Quiet
 from lbstudy.run.plan import RunPlan
 from lbstudy.run.study import run_study
+from lbstudy.venues.local import Local
 
 
 def main() -> None:
@@ -45,6 +46,7 @@ def measure(name: str, count: int) -> str:
             run_id=f"side-by-side-{count}",
             seed=0,
             command="",
+            venue=Local(),
         )
         begun = time.monotonic()
         result = run_study(plan, Quiet())

@@ -10,10 +10,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import psutil
+from lbstudy.config import load_subject
 from lbstudy.platform.interface import Change, ChangeKind, PushSpec, ServerSpec
 from lbstudy.platform.local.platform import LocalPlatform
+from lbstudy.run.specs import server_program
 
 from benchmarks.push.load import PROGRAM, Load
+
+SERVER = server_program(load_subject())
 
 SERVICE = "greeter-bench"
 DRAIN_WAIT = 0.5  # s that a server answers on after SIGTERM
@@ -32,11 +36,13 @@ class LocalLab:
     async def running(cls, rate: float, work: float) -> AsyncIterator["LocalLab"]:
         """Everything up; down again at the end."""
         with tempfile.TemporaryDirectory() as folder:
-            platform = LocalPlatform(Path(folder), seed=0)
+            platform = LocalPlatform(Path(folder), seed=0, preload=[SERVER.preload])
             await platform.start()
             try:
                 push = PushSpec('{"balancing": "round_robin"}')
-                await platform.create_servers(ServerSpec(SERVICE, 2, work, DRAIN_WAIT, 5, push=push))
+                await platform.create_servers(
+                    ServerSpec(SERVICE, 2, work, DRAIN_WAIT, 5, push=push, program=SERVER)
+                )
                 changes = platform.changes()
                 for _ in range(2):
                     await _next(changes, ChangeKind.PUBLISHED)
