@@ -5,14 +5,16 @@
 ARG PYTHON_IMAGE=python:3.11-slim
 
 FROM ${PYTHON_IMAGE} AS build
-# A pip of its own puts everything into /opt/lbstudy, which so has none. The constraints hold for the packages'
-# build environments too.
+# A separate pip installs everything into /opt/lbstudy, which therefore has no pip. The constraints also hold for the
+# packages' build environments.
 RUN python -m venv /opt/pip && python -m venv --without-pip /opt/lbstudy
 ENV PIP_CONSTRAINT=/src/constraints.txt PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /src
 # What seldom changes comes first, so that a changed line of Python leaves it in the builder's cache.
 COPY constraints.txt ./
+# dnspython is for the observer: a run starts it in this image.
 RUN /opt/pip/bin/pip --python /opt/lbstudy/bin/python install \
+    dnspython \
     opentelemetry-distro \
     opentelemetry-exporter-otlp-proto-grpc \
     opentelemetry-instrumentation-grpc \
@@ -36,14 +38,14 @@ LABEL org.opencontainers.image.title="lbstudy" \
       org.opencontainers.image.description="Server and client of grpc-lb-study, instrumented" \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=build /opt/lbstudy /opt/lbstudy
-# The root file system may be read-only: nothing is compiled when it runs.
+# The root file system may be read-only, so nothing is compiled at run time.
 ENV PATH=/opt/lbstudy/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PYTHONSAFEPATH=1
-# A number, so that Kubernetes can tell that it is not root.
+# A number, so that Kubernetes can see that it is not root.
 USER 65532:65532
 EXPOSE 50051
 CMD ["opentelemetry-instrument", "python", "-m", "greeter.server", "--address", "0.0.0.0:50051"]
 
-# The control plane has an image of its own, for what it needs to watch a cluster.
+# The control plane has its own image, with what it needs to watch a cluster.
 FROM build AS build-push
 RUN /opt/pip/bin/pip --python /opt/lbstudy/bin/python install "./services[kubernetes]"
 
@@ -60,5 +62,5 @@ LABEL org.opencontainers.image.title="lbstudy-study" \
 COPY --from=build-study /opt/lbstudy /opt/lbstudy
 CMD ["lbstudy", "--help"]
 
-# The last one is what is built without --target.
+# The last stage is built without --target.
 FROM server
