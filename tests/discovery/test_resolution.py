@@ -44,7 +44,7 @@ def resolution(*events: tuple[int, bytes]) -> Resolution:
 
 def core(report: Report | None) -> Report | None:
     """A report without what it says of families and questions."""
-    return None if report is None else replace(report, families=(), missing=(), questions=0)
+    return None if report is None else replace(report, families=(), missing=(), questions=0, complete=True)
 
 
 A, AAAA = query(), query(qtype="AAAA")
@@ -67,6 +67,7 @@ def test_a_good_family_beside_a_silent_one_ends_with_the_socket() -> None:
     assert told is not None
     assert (told.started, told.ended, told.result) == (1, 50, ResolutionResult.GOOD)
     assert (told.addresses, told.families, told.missing) == (("10.0.0.1",), ("A", "AAAA"), ("AAAA",))
+    assert not told.complete
 
 
 @pytest.mark.parametrize(

@@ -136,6 +136,23 @@ def test_the_slow_family_holds_back_the_good_answer(
     assert update["addresses"] == ["127.0.71.1"]
 
 
+def test_a_channel_that_is_closed_before_the_slow_family_has_no_update(
+    probe: Probe, dns_server: DnsServer, echo: EchoServers
+) -> None:
+    """Its resolver returned nothing, though the other family had been answered."""
+    echo.start("127.0.71.1")
+    dns_server.set(NAME, "127.0.71.1", dropped=frozenset({"AAAA"}))
+    dns_server.set("other.test", "127.0.71.1")
+    probe.open(target(dns_server, echo), dns_ares_query_timeout=120_000, **FAST)
+    probe.wait_trace("c-ares resolver gets a AF_INET result")
+    probe.command("closed", close=0)
+    probe.wait(lambda message: message.get("ended") == 0)
+    probe.open(target(dns_server, echo, "other.test"), **FAST)
+    probe.wait_update(question="other.test")
+    probe.quit()
+    assert {update["question"] for update in probe.all("update")} == {"other.test"}
+
+
 def test_a_hundred_addresses_come_over_tcp(probe: Probe, dns_server: DnsServer, echo: EchoServers) -> None:
     addresses = [f"127.0.72.{number}" for number in range(1, 101)]
     echo.start("127.0.72.1")

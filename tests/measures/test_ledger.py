@@ -147,6 +147,14 @@ def test_a_resolution_that_was_not_seen_and_one_that_was_made_up() -> None:
     assert entry(made_up, "resolver updates").note == "1 updates have no lookup"
 
 
+def test_a_resolution_that_was_under_way_when_the_client_ended_is_said() -> None:
+    under_way = replace(LANE, lookups=(*LANE.lookups, lookup(39.999)))
+    assert counts(entry(under_way, "resolver updates")) == (2, 2, True)
+    assert entry(under_way, "resolver updates").note == (
+        "1 lookups were under way when the clients closed their channels"
+    )
+
+
 def test_one_of_each_does_not_even_out() -> None:
     both = replace(LANE, lookups=(lookup(0.995), lookup(30.0)))
     assert counts(entry(both, "resolver updates")) == (2, 2, False)

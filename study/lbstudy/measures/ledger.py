@@ -251,11 +251,14 @@ def _pair(server: str, code: str) -> str:
 def _lookups(lane: Lane) -> list[Entry]:
     if not lane.lookups or not has_updates(lane):
         return []
-    match = match_lookups(lane.updates, lane.lookups)
+    closed = float(lane.rpcs.ended.max(initial=lane.end))
+    match = match_lookups(lane.updates, lane.lookups, closed)
     notes = []
     if match.repeated:
         again = "lost, over TCP, or with another name of the search list"
         notes.append(f"{match.repeated} more lookups were repetitions of these ({again})")
+    if match.dropped:
+        notes.append(f"{match.dropped} lookups were under way when the clients closed their channels")
     if match.unseen:
         notes.append(f"{match.unseen} lookups belong to no update")
     if match.made_up:

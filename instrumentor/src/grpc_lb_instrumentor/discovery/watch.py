@@ -17,7 +17,7 @@ from grpc_lb_instrumentor.discovery.history import ChannelHistory
 from grpc_lb_instrumentor.discovery.sharing import LineGroup, sharing_key
 from grpc_lb_instrumentor.discovery.supervisor import TapSupervisor
 from grpc_lb_instrumentor.discovery.tap.adoption import adopts_orphans
-from grpc_lb_instrumentor.discovery.tap.resolution import Report, ResolutionResult
+from grpc_lb_instrumentor.discovery.tap.resolution import Report
 from grpc_lb_instrumentor.discovery.targets import (
     Address,
     DnsTarget,
@@ -259,7 +259,7 @@ class DiscoveryWatch:
                     self._watcher.poll(channels=channels[:1])  # channels that share connections all show them
             except Exception:
                 _logger.debug("channelz could not be read", exc_info=True)
-        if report.result is ResolutionResult.TIMEOUT and all(
+        if not report.complete and all(
             group.closed_by(channel, report.ended) or self._watcher.is_shut(channel) for channel in channels
         ):
             return  # its channel was closed meanwhile: the resolver returned nothing

@@ -47,6 +47,7 @@ def report_message(line: str, report: Report) -> dict[str, Any]:
         "families": report.families,
         "missing": report.missing,
         "questions": report.questions,
+        "complete": report.complete,
     }
 
 
@@ -61,6 +62,7 @@ def read_report(message: dict[str, Any]) -> Report:
         tuple(message["families"]),
         tuple(message["missing"]),
         message["questions"],
+        message["complete"],
     )
 
 

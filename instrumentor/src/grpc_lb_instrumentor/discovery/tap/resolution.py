@@ -40,6 +40,7 @@ class Report:
     families: tuple[str, ...] = ()  # the record types that were asked for: "A", "AAAA"
     missing: tuple[str, ...] = ()  # of these, those without an answer, or with an error in its place
     questions: int = 0  # each search step asks one for each family
+    complete: bool = True  # every question was answered
 
 
 @dataclass(slots=True)
@@ -150,6 +151,7 @@ class Resolution:
             families=tuple(name for qtype, name in _FAMILIES.items() if qtype in results),
             missing=tuple(name for qtype, name in _FAMILIES.items() if _is_missing(results.get(qtype, []))),
             questions=len(self._address_questions()),
+            complete=not self.open,
         )
 
     def _address_questions(self) -> list[_Question]:
