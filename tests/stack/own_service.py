@@ -236,7 +236,7 @@ def play(own: OwnService, pods: Pods, kube: KubeStateMetrics, dns: DnsServer) ->
     pods.end("orders-a")
     ended = 'grpc_lb_subchannel_disconnections_total{k8s_namespace_name="web"} > 0'
     _until(own, lambda: own.query(ended))
-    # checkout-1 connects to orders-b once gRPC lets it resolve again: 30 s after it did so for the first time.
+    # checkout-1 connects to orders-b once gRPC lets it resolve again: 30 s after its first resolution.
     # A rate does not see the connections that a client's first export tells.
     connected = 'grpc_lb_subchannel_connect_duration_seconds_count{k8s_namespace_name="web"}'
     _until(own, lambda: own.query(f"rate({connected}[{4 * EVERY}s]) > 0"))
