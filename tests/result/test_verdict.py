@@ -53,6 +53,28 @@ def test_some_of_the_servers_were_never_found() -> None:
     )
 
 
+def test_a_server_that_was_watched_for_less_than_others_waited_says_nothing() -> None:
+    def last_ready_at(ready: float, *first: float | None) -> SettingResult:
+        grew = grown([*first])
+        last = replace(grew.pods[-1], ready=ready, published=ready)
+        return told(replace(grew, pods=(*grew.pods[:-1], last)), "s")
+
+    assert verdict([last_ready_at(79, 4.0, 5.0, None)]).headline == (
+        "s: 2 of 3 added servers got their first request within 5.0 s of being Ready;"
+        " 1 was watched for only 1 s, and no request to it was observed."
+    )
+    assert verdict([last_ready_at(79, None, 5.0, None)]).headline == (
+        "s: 1 of 3 added servers never got a request (watched 58 s);"
+        " the other one got its first within 5.0 s;"
+        " 1 was watched for only 1 s, and no request to it was observed."
+    )
+    assert verdict([last_ready_at(74, 4.0, 5.0, None)]).headline == (
+        "s: 1 of 3 added servers never got a request (watched 6 s); the other 2 got theirs within 5.0 s."
+    )
+    many = [last_ready_at(79, 1.0, 2.0, None), *[told(grown([3.0]), name) for name in "abcd"]]
+    assert verdict(many).headline.startswith("Under s, a, b, c and d, each of them that was watched for long")
+
+
 def test_one_added_server() -> None:
     assert verdict([told(grown([0.25]), "s")]).headline == (
         "s: the added server got its first request 250 ms after it was Ready."

@@ -1,15 +1,14 @@
 """The verdict: what the figures say, in words that a newcomer understands. It measures nothing."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from lbstudy.result.doubts import doubts
+from lbstudy.result.first_requests import FirstRequests
 from lbstudy.result.growth import grown
 from lbstudy.result.kinds_of_load import load_sentences
 from lbstudy.result.model import (
     BY_SPANS,
     NOT_OBSERVED,
-    Adaptability,
     Delay,
     DelaySummary,
     Entry,
@@ -37,65 +36,6 @@ def verdict(settings: Sequence[SettingResult]) -> Verdict:
     return Verdict(headline=headline, points=points)
 
 
-@dataclass(frozen=True, slots=True)
-class _Arrivals:
-    """When the added servers got their first request from any client."""
-
-    servers: int  # servers that were Ready while they were watched
-    waited: list[float]  # s from Ready, for servers that got one
-    watched: list[float]  # s for which those were watched that never got one
-    hidden: int = 0  # servers for which it is unknown
-    is_never: bool = True  # nobody called those, not only those clients of which it is known whom they called
-
-    @classmethod
-    def of(cls, adaptability: Adaptability) -> "_Arrivals":
-        waited: list[float] = []
-        watched: list[float] = []
-        hidden = 0
-        is_never = True
-        for server in adaptability.added:
-            if server.ready is None:
-                continue
-            seen = [view.discovery.seconds for view in server.clients if view.discovery]
-            times = [seconds for seconds in seen if seconds is not None]
-            if times:
-                waited.append(min(times))
-            elif any(view.discovery and view.discovery.not_observed for view in server.clients):
-                hidden += 1
-            else:
-                watched.append(server.watched_until - server.ready)
-                is_never = is_never and server.server not in adaptability.unknown
-        servers = len(waited) + len(watched) + hidden
-        return cls(servers, sorted(waited), sorted(watched), hidden, is_never)
-
-    def words(self) -> str:
-        """Return a clause about them."""
-        if self.hidden:
-            which = (
-                "the added server" if self.servers == 1 else f"{self.hidden} of {self.servers} added servers"
-            )
-            known = _Arrivals(self.servers - self.hidden, self.waited, self.watched, is_never=self.is_never)
-            others = f"; of the others, {known.words()}" if known.servers else ""
-            return f"when {which} got the first request was not observed{others}"
-        if self.watched:
-            which = (
-                "the added server"
-                if self.servers == 1
-                else f"{len(self.watched)} of {self.servers} added servers"
-            )
-            what = f"{which} never got a request" if self.is_never else f"no request to {which} was observed"
-            clause = f"{what} (watched {_span(self.watched)})"
-            if self.waited:
-                clause += f"; {_others(len(self.waited))} within {time(self.waited[-1])}"
-            return clause
-        if self.servers == 1:
-            return f"the added server got its first request {time(self.waited[0])} after it was Ready"
-        return (
-            f"each of {self.servers} added servers got its first request within {time(self.waited[-1])}"
-            f" of being Ready (median {time(_median(self.waited))})"
-        )
-
-
 def _headline(settings: Sequence[SettingResult]) -> str:
     if not settings:
         return "Nothing was observed."
@@ -113,25 +53,26 @@ def _few(settings: Sequence[SettingResult]) -> str:
 
 
 def _many(settings: Sequence[SettingResult]) -> str:
-    arrivals = {setting.name: _Arrivals.of(setting.adaptability) for setting in settings}
-    lacking = [name for name, arrival in arrivals.items() if arrival.watched and arrival.is_never]
+    firsts = {setting.name: FirstRequests.of(setting.adaptability) for setting in settings}
+    lacking = [name for name, requests in firsts.items() if requests.watched and requests.is_never]
     found_all = {
-        name: arrival.waited[-1]
-        for name, arrival in arrivals.items()
-        if arrival.waited and not arrival.watched and not arrival.hidden
+        name: requests.waited[-1]
+        for name, requests in firsts.items()
+        if requests.waited and not requests.watched and not requests.hidden
     }
     hidden = [
         name
-        for name, arrival in arrivals.items()
-        if arrival.hidden or (arrival.watched and not arrival.is_never)
+        for name, requests in firsts.items()
+        if requests.hidden or (requests.watched and not requests.is_never)
     ]
     clauses = []
     if lacking:
         clauses.append(f"Under {together(lacking)}, servers that were added never got a request.")
     if found_all:
         fastest = min(found_all, key=lambda name: found_all[name])
+        but = " that was watched for long enough" if any(firsts[name].briefly for name in found_all) else ""
         clauses.append(
-            f"Under {together(list(found_all))}, each of them did, soonest under {fastest}"
+            f"Under {together(list(found_all))}, each of them{but} did, soonest under {fastest}"
             f" (within {time(found_all[fastest])})."
         )
     if hidden:
@@ -145,11 +86,11 @@ def _many(settings: Sequence[SettingResult]) -> str:
 
 def _outcome(setting: SettingResult) -> str:
     """Return the one clause that says most about the effects of a setting's scaling."""
-    arrivals = _Arrivals.of(setting.adaptability)
+    requests = FirstRequests.of(setting.adaptability)
     if not _rpcs(setting) and not _is_answered(setting):
         return "how RPCs ended was not observed" if _is_unknown(setting) else "no RPC was seen"
-    if arrivals.servers:
-        return arrivals.words()
+    if requests.servers:
+        return requests.words()
     if setting.adaptability.added:
         return "no added server was Ready while it was watched"
     removed = len(setting.adaptability.removed)
@@ -288,17 +229,3 @@ def _open_entries(settings: Sequence[SettingResult]) -> str:
 
 def _note(entry: Entry) -> str:
     return f" ({entry.note})" if entry.note else ""
-
-
-def _median(ordered: Sequence[float]) -> float:
-    """Return the smallest value that at least half do not exceed, as in ``delays``."""
-    return ordered[(len(ordered) - 1) // 2]
-
-
-def _others(count: int) -> str:
-    return "the other one got its first" if count == 1 else f"the other {count} got theirs"
-
-
-def _span(seconds: Sequence[float]) -> str:
-    low, high = f"{seconds[0]:.0f}", f"{seconds[-1]:.0f}"
-    return f"{low} s" if low == high else f"{low} to {high} s"
