@@ -130,7 +130,8 @@ def _in_short(chosen: Chosen) -> Iterable[str]:
             after = f"after {min(held):.0f} to {max(held):.0f} s"
             parts.append(f"in {len(held)} of {len(scalings)} runs callers were served in time again {after}")
         if len(delays) < len(scalings):
-            parts.append(f"in {len(scalings) - len(delays)} the latency target was never breached")
+            calm = f"{len(scalings) - len(delays)} of {len(scalings)} runs"
+            parts.append(f"in {calm} the latency target was never breached")
         yield f"**{name}**: {'; '.join(parts)}."
 
 
