@@ -88,6 +88,16 @@ def test_the_right_sum_with_the_wrong_servers_does_not_close() -> None:
     assert found.note == "a: 6 against 5; b: 3 against 4"
 
 
+def test_a_client_that_cannot_name_servers_leaves_that_entry_out() -> None:
+    """As the study's client does, when it calls a method whose answers it does not understand."""
+    nameless = ledger(replace(LANE, client_tallies=(tally({"OK": 9, "UNAVAILABLE": 1}, {}, not_sent=2),)))
+    assert nameless.closes
+    assert "answers by server" not in [entry.name for entry in nameless.entries]
+    assert [(part.name, part.why) for part in nameless.not_counted] == [
+        ("answers by server", "the client program counts no names of servers")
+    ]
+
+
 def test_a_server_whose_spans_were_lost() -> None:
     told = (ServerTally("a", {"OK": 6}), ServerTally("b", {"OK": 5}))
     found = entry(replace(LANE, server_tallies=told), "RPCs by server")

@@ -125,7 +125,7 @@ def _servers(lane: Lane) -> list[Entry]:
     is_told = has_client_spans(lane) and has_all_answers(lane)
     spans = _named(lane, lane.rpcs.server[(lane.rpcs.code == OK) & (lane.rpcs.server >= 0)])
     by_server = in_all(client.by_server for client in lane.client_tallies)
-    if lane.client_tallies and is_told and (by_server or not spans or lane.known.instrumented):
+    if lane.client_tallies and is_told and (by_server or not spans):
         entries.append(
             each(
                 "answers by server",

@@ -8,6 +8,7 @@ from lbstudy.observation.records import UNKNOWN_SERVER, Lane
 from lbstudy.result.model import NotCounted
 
 _CLIENT_COUNTS = 'a line {"event": "finished", "tally": …} at the client’s end'
+_CLIENT_NAMES = 'by_server in the line {"event": "finished", "tally": …}'
 _SERVER_COUNTS = 'a line {"event": "stopped", "answered": …} at each server’s end'
 
 
@@ -20,6 +21,12 @@ def has_all_answers(lane: Lane) -> bool:
     """Return whether it is known for each RPC that ended with OK who answered it."""
     is_unknown = (lane.rpcs.server == UNKNOWN_SERVER) & (lane.rpcs.code == OK)
     return isinstance(lane.known.answers, Seen) and not is_unknown.any()
+
+
+def names_no_server(lane: Lane) -> bool:
+    """Return whether servers answered, and the client program counted none of them by a name."""
+    is_answered = (lane.rpcs.code == OK) & (lane.rpcs.server >= 0)
+    return bool(is_answered.any()) and not any(tally.by_server for tally in lane.client_tallies)
 
 
 def has_server_counts(lane: Lane) -> bool:
@@ -64,6 +71,13 @@ def _not_counted(lane: Lane) -> Iterator[NotCounted]:
             what="RPCs with OK, by the server that answered, against the servers’ counts",
             why="of some RPCs it is not known who answered them",
             needs="the servers’ RPC spans, or our instrumentor in client and servers",
+        )
+    elif has_tallies and names_no_server(lane):
+        yield NotCounted(
+            name="answers by server",
+            what="RPCs with OK, by the server that answered, against the names in the answers",
+            why="the client program counts no names of servers",
+            needs=_CLIENT_NAMES,
         )
     if not has_server_counts(lane):
         yield NotCounted(
