@@ -3,9 +3,9 @@
     .venv/bin/python -m benchmarks.watch_packets PACKETS.pcap WATCH.json --not ADDRESS
 
 PACKETS is what `tcpdump -i any -s 400 'tcp port 50051'` wrote in the nodes' network while the watch lasted,
-WATCH what `lbstudy watch --out` left. A request is an HTTP/2 frame HEADERS to a pod's address; --not is where
-the kubelet probes from. For each pod that came during the watch, prints how much later than the packet its
-first request is told.
+WATCH what `lbstudy watch --out` left. A request is an HTTP/2 frame HEADERS to a pod's address; --not, which
+may be given again, is where the kubelet probes from, often the address of the pods' bridge. For each pod
+that came during the watch, prints how much later than the packet its first request is told.
 """
 
 import argparse
