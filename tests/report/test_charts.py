@@ -291,3 +291,20 @@ def test_the_table_of_faults_tells_before_during_and_what_still_went_there() -> 
     assert re.search(r'<td>all, during it</td><td class="n">88</td><td class="n bad">9</td>', html)
     assert "25.0 % of the requests went there in its second half, 50.0 % before it" in html
     assert 'rowspan="4"' in html
+
+
+def test_where_many_changes_are_close_some_are_named_and_all_are_drawn() -> None:
+    assert named(5) == 5
+    assert 2 < named(30) < 8
+
+
+def named(commands: int) -> int:
+    """How many of so many changes a timeline names; it draws a line for each."""
+    made = sample.result(sample.STOCK)
+    (setting,) = made.settings
+    events = [TimelineEvent(at=2.0 * at, kind="scale", label=f"scale to {at}") for at in range(commands)]
+    line = setting.timeline.model_copy(update={"events": events})
+    changed = setting.model_copy(update={"timeline": line})
+    page = render_html(made.model_copy(update={"settings": [changed]}))
+    assert page.count('y1="4"') == commands
+    return page.count('class="command-label"')

@@ -23,7 +23,9 @@ _WHERE = {
 LANE = 32.0
 """px of a lane: its caption and its marks."""
 _APART = 0.18
-"""The least part of the axis between the names of two changes: a watch may see many."""
+"""The least part of the axis between the names of two changes, where there may be many."""
+_ALL_NAMED = 5
+"""So many changes of a run are all named."""
 CLIENT_LANES = 4
 """With more clients, their resolver updates share one lane."""
 
@@ -67,7 +69,8 @@ def timeline(
     request_plot = Plot(x, requests, height=150, top=list_plot.bottom + 30)
     error_plot = Plot(x, errors, height=34 if any(line.errors) else 4, top=request_plot.bottom + 30)
     height = error_plot.bottom + X_AXIS
-    above = [_scale_commands(line.events, error_plot, apart=_APART if setting.is_live else 0.0)]
+    are_many = setting.is_live or sum(event.kind == "scale" for event in line.events) > _ALL_NAMED
+    above = [_scale_commands(line.events, error_plot, apart=_APART if are_many else 0.0)]
     above += [
         _lane(caption, events, palette, list_plot, first + LANE * i)
         for i, (caption, events) in enumerate(lanes)
