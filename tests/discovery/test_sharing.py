@@ -83,7 +83,8 @@ def test_channels_for_one_rpc_each_are_all_seen(how: str, programs: Programs) ->
     assert states.pop("removed") >= count - 1  # gRPC may remove the last one after the program's last word
     assert states == {"created": count, "ready": count}
     updates = ours.named(names.SPAN_RESOLVER_UPDATE, resolver__outcome="changed")
-    assert [update[names.CHANNEL_ID] for update in updates] == list(range(count))
+    told = [update[names.CHANNEL_ID] for update in updates]
+    assert told == list(range(count)), " ".join(map(str, told))
     assert ours.warnings == []
 
 

@@ -113,12 +113,12 @@ class Listener:
     def sweep(self, ports: frozenset[int], now: int, open_ports: frozenset[int] | None) -> None:
         """Report those of these resolutions that are over at ``now``; `open_ports` were read after that.
 
-        Such a resolution ends at the present instant: its client may have closed the socket up to now.
+        They are reported in the order in which they began, as each is compared with the one before it. Such a
+        resolution ends at the present instant: its client may have closed the socket up to now.
         """
         self._readable()  # waiting queries first, so that they are not taken for new resolutions later
-        for port in ports & self._visits.keys():
-            visit = self._visits[port]
-            if visit.over(now, port, open_ports):
+        for port, visit in list(self._visits.items()):
+            if port in ports and visit.over(now, port, open_ports):
                 self._end(port, visit, time.time_ns())
 
     def flush(self, host: str | None = None) -> None:
