@@ -118,7 +118,7 @@ async def main() -> None:
         async with api.serve():
             for number, pod in enumerate(load.pods):
                 api.pod(pod, _ip(number), time.time() - 3600)
-            out = Path(name) / "watch.json"
+            out = Path(name) / "watched"
             process = await asyncio.create_subprocess_exec(
                 LBSTUDY,
                 *("watch", "orders", "--otlp-listen", "127.0.0.1:0", "--out", str(out), "--plain"),
@@ -130,7 +130,7 @@ async def main() -> None:
                 await _measure(args, api, load, process)
                 process.send_signal(2)
                 await process.wait()
-                _told(out)
+                _told(out / "watch.json")
             finally:
                 if process.returncode is None:
                     process.kill()
