@@ -68,7 +68,7 @@ def test_channels_with_pools_of_their_own_keep_their_own_updates(programs: Progr
         (names.SPAN_SUBCHANNEL, {"subchannel__state": "ready"}),
     ):
         told = [span[names.CHANNEL_ID] for span in ours.named(name, **attributes)]
-        assert sorted(told) == list(range(count))
+        assert sorted(told) == list(range(count)), f"{name}: {told}"
 
 
 @pytest.mark.parametrize("how", ["closed", "dropped", "aio"])
