@@ -90,7 +90,10 @@ def test_the_right_sum_with_the_wrong_servers_does_not_close() -> None:
 
 def test_a_client_that_cannot_name_servers_leaves_that_entry_out() -> None:
     """As the study's client does, when it calls a method whose answers it does not understand."""
-    nameless = ledger(replace(LANE, client_tallies=(tally({"OK": 9, "UNAVAILABLE": 1}, {}, not_sent=2),)))
+    counted = tally({"OK": 9, "UNAVAILABLE": 1}, {}, not_sent=2)
+    ours = replace(LANE, client_tallies=(counted,))
+    assert counts(entry(ours, "answers by server")) == (9, 0, False)  # whose answers do have names
+    nameless = ledger(replace(ours, known=replace(LANE.known, servers_instrumented=False)))
     assert nameless.closes
     assert "answers by server" not in [entry.name for entry in nameless.entries]
     assert [(part.name, part.why) for part in nameless.not_counted] == [

@@ -27,6 +27,7 @@ from lbstudy.measures.not_counted import (
     has_server_counts,
     has_server_spans,
     has_updates,
+    names_no_server,
     not_counted,
 )
 from lbstudy.measures.stream_ledger import stream_entries
@@ -125,7 +126,7 @@ def _servers(lane: Lane) -> list[Entry]:
     is_told = has_client_spans(lane) and has_all_answers(lane)
     spans = _named(lane, lane.rpcs.server[(lane.rpcs.code == OK) & (lane.rpcs.server >= 0)])
     by_server = in_all(client.by_server for client in lane.client_tallies)
-    if lane.client_tallies and is_told and (by_server or not spans):
+    if lane.client_tallies and is_told and not names_no_server(lane):
         entries.append(
             each(
                 "answers by server",

@@ -24,7 +24,12 @@ def has_all_answers(lane: Lane) -> bool:
 
 
 def names_no_server(lane: Lane) -> bool:
-    """Return whether servers answered, and the client program counted none of them by a name."""
+    """Return whether the client program cannot name servers: it counted none by a name, though some answered.
+
+    Where both sides are ours the answers have names, so a count without any is an error.
+    """
+    if lane.known.instrumented and lane.known.servers_instrumented:
+        return False
     is_answered = (lane.rpcs.code == OK) & (lane.rpcs.server >= 0)
     return bool(is_answered.any()) and not any(tally.by_server for tally in lane.client_tallies)
 
